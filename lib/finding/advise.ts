@@ -14,7 +14,11 @@ type Advised = Extract<Finding, { readonly params: { readonly backup: BackupStat
 
 /** Whether what to do about it depends on what is known of issuances. */
 export function isAdvised(finding: Finding): finding is Advised {
-  return "backup" in finding.params && finding.code !== "secret_removed";
+  return (
+    "backup" in finding.params &&
+    finding.code !== "secret_removed" &&
+    !("newName" in finding.params && finding.params.newName !== undefined)
+  );
 }
 
 const COPY = { restorable: "good", none: "none", unknown: "unknown" } as const;

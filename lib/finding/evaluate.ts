@@ -103,8 +103,25 @@ function* certificateDrafts(
   planner: RecordedPlanner,
   atMs: number,
 ): Generator<Draft> {
-  if (entry.condition === "live") yield* liveDrafts(state, entry, planner, atMs);
-  else if (entry.condition !== "lost") yield* missingDrafts(state, entry, planner, atMs);
+  if (entry.condition === "lost") return;
+  const drafts =
+    entry.condition === "live"
+      ? liveDrafts(state, entry, planner, atMs)
+      : missingDrafts(state, entry, planner, atMs);
+  const { newName } = entry;
+  for (const draft of drafts)
+    if (newName === null) yield draft;
+    else yield* renamedDraft(draft, entry, newName);
+}
+
+/** Of a pair that its node doesn't serve, nothing has to be done; it needs no renewal. */
+function* renamedDraft(draft: Draft, entry: CertificateEntry, newName: string): Generator<Draft> {
+  const of = { actions: explainAction(subjectOf(entry)), severity: "info" as const };
+  if (draft.code === "expired") yield { ...draft, ...of, params: { ...draft.params, newName } };
+  else if (draft.code === "fields_emptied")
+    yield { ...draft, ...of, params: { ...draft.params, newName } };
+  else if (draft.code === "certificate_invalid")
+    yield { ...draft, ...of, params: { ...draft.params, newName } };
 }
 
 function* missingDrafts(

@@ -17,6 +17,11 @@ import type { Owner } from "../state/certificates.ts";
  */
 export type BackupStatus = "restorable" | "none" | "unknown";
 
+/** Of a pair that its Tailscale node doesn't serve, since it has another name now. */
+interface Renamed {
+  readonly newName?: string;
+}
+
 interface Certificate {
   readonly serial: string;
   readonly notAfterMs: number;
@@ -88,7 +93,7 @@ interface BudgetParams extends IssuanceParams {
 export interface FindingParams {
   secret_lost: Lost;
   secret_removed: Extract<Lost, { of: "one" }>;
-  fields_emptied: {
+  fields_emptied: Renamed & {
     /** `null`: it held one by its annotations or backups, and none was seen. */
     readonly certificate: Certificate | null;
     /** Names that it was issued for. */
@@ -98,7 +103,7 @@ export interface FindingParams {
     readonly backup: BackupStatus;
   };
   certificate_pending: { readonly emptyMs: number };
-  certificate_invalid: {
+  certificate_invalid: Renamed & {
     /** `null`: what is stored is no certificate with its key. */
     readonly certificate: (Certificate & { readonly keyFits: boolean }) | null;
     /** State of the gap where there is no certificate. */
@@ -109,7 +114,7 @@ export interface FindingParams {
     readonly owner: Owner;
     readonly backup: BackupStatus;
   };
-  expired: Certificate & { readonly owner: Owner; readonly backup: BackupStatus };
+  expired: Certificate & Renamed & { readonly owner: Owner; readonly backup: BackupStatus };
   expiring: Overdue;
   renewal_overdue: Overdue;
   rebuilt_not_restored: {

@@ -4,6 +4,7 @@
  * here, so that no reader forgets a condition. Pure.
  */
 import { parseMs } from "../certificate/time.ts";
+import { isShape, pairForm } from "../secret/shapes.ts";
 import type { CertificateRecord, GapRecord, SecretRecord, StateDocument } from "./document.ts";
 import { type Backup, backupsByPlace, placeKey } from "./backups.ts";
 import { type Loss, type SecretEntry, secretEntries } from "./secrets.ts";
@@ -83,6 +84,11 @@ export type CertificateEntry = Content & {
    * `null`.
    */
   readonly account: string | null;
+  /**
+   * The name that its node has by now: a Tailscale node has one, and a newer valid pair of another
+   * name lies beside this one. `null`: its own.
+   */
+  readonly newName: string | null;
 };
 
 export type LiveCertificate = CertificateEntry & { readonly condition: "live" };
@@ -192,9 +198,37 @@ class Entry {
     return this.#reading.backupsOf(this);
   }
 
+  get newName(): string | null {
+    const { record, loss, fieldBase, holder } = this;
+    return record === null || loss !== null
+      ? null
+      : laterName(fieldBase, record, holder, this.#reading.atMs);
+  }
+
   get account(): string | null {
     return this.record?.account ?? null;
   }
+}
+
+/** The name of the newest valid pair that was issued later, for another name. */
+function laterName(
+  fieldBase: string,
+  record: CertificateRecord,
+  holder: SecretRecord,
+  atMs: number,
+): string | null {
+  if (holder.shape === null || !isShape(holder.shape) || pairForm(holder.shape) !== "host")
+    return null;
+  const others = Object.entries(holder.certificates)
+    .filter(
+      ([base, other]) =>
+        base !== fieldBase &&
+        parseMs(other.issuedAt) > parseMs(record.issuedAt) &&
+        verdictAt(other, atMs).valid,
+    )
+    .toSorted(([, a], [, b]) => parseMs(b.issuedAt) - parseMs(a.issuedAt));
+  const [newest] = others;
+  return newest === undefined ? null : nameOf(newest[0], newest[1], null);
 }
 
 /** @throws RangeError where an instant of the state is none */

@@ -188,7 +188,10 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     owner,
     backup,
   }),
-  expired: fc.record({ ...certificate, backup }),
+  expired: fc.oneof(
+    fc.record({ ...certificate, backup }),
+    fc.record({ ...certificate, backup, newName: evil }),
+  ),
   expiring: fc.record({ ...certificate, backup, renewalMs: ms }),
   renewal_overdue: fc.record({ ...certificate, backup, renewalMs: ms }),
   rebuilt_not_restored: fc.record({

@@ -403,6 +403,86 @@ describe("what is gone", () => {
     expect(codes(await world.audit()).filter((code) => code.startsWith("secret_lost"))).toEqual([]);
   });
 
+  const pairIn = (
+    name: string,
+    type: string,
+    base: string,
+    pair: { certificatePem: string; keyPem: string },
+    labels: Record<string, string> = {},
+  ) => ({
+    metadata: { name, namespace: "tailscale", labels },
+    type,
+    data: { [`${base}.crt`]: base64(pair.certificatePem), [`${base}.key`]: base64(pair.keyPem) },
+  });
+
+  it.each([
+    ["by a proxy of another layout for the same name", "recreated", []],
+    ["by a person's restore of the same certificate elsewhere", "restored", []],
+    ["not by a Secret that no proxy writes", "other", ["secret_lost warning"]],
+  ])("is answered %s", async (_, how, expected) => {
+    const pair = world.issue([DOMAIN]);
+    const labels = { "tailscale.com/managed": "true" };
+    world.put(
+      pairIn("ts-shop-aaaaa-0", "Opaque", DOMAIN, pair, {
+        ...labels,
+        "tailscale.com/parent-resource": "shop",
+        "tailscale.com/parent-resource-ns": "shop",
+        "tailscale.com/parent-resource-type": "ingress",
+      }),
+    );
+    await world.audit();
+    world.sandbox.remove("tailscale", "ts-shop-aaaaa-0");
+    const lost = codes(await world.audit());
+    expect(lost.some((code) => code.startsWith("secret_"))).toBe(true);
+    world.nowMs += 60_000;
+    if (how === "recreated") world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    else
+      world.put(
+        pairIn(
+          "copy",
+          "kubernetes.io/tls",
+          "tls",
+          how === "restored" ? pair : world.issue([DOMAIN]),
+        ),
+      );
+    const after = codes(await world.audit()).filter((code) => code.startsWith("secret_"));
+    expect(after).toEqual(expected.length === 0 ? [] : lost);
+  });
+
+  it("is nothing to restore where its node was renamed and serves another name", async () => {
+    const operator = (
+      ...hosts: readonly (readonly [string, { certificatePem: string; keyPem: string }])[]
+    ) => ({
+      metadata: { name: "operator", namespace: "tailscale" },
+      type: "Opaque",
+      data: Object.fromEntries(
+        hosts.flatMap(([host, pair]) => [
+          [`${host}.crt`, base64(pair.certificatePem)],
+          [`${host}.key`, base64(pair.keyPem)],
+        ]),
+      ),
+    });
+    const [old, renamed] = ["api.tail1a2b3.ts.net", "api-1.tail1a2b3.ts.net"] as const;
+    const first = world.issue([old]);
+    world.put(operator([old, first]));
+    await world.audit();
+    world.nowMs += 50 * DAY_MS;
+    const second = world.issue([renamed]);
+    world.put(operator([old, first], [renamed, second]));
+    expect(codes(await world.audit())).toEqual([]);
+    world.nowMs += 27 * DAY_MS;
+    expect(codes(await world.audit())).toEqual([]);
+    world.nowMs += 20 * DAY_MS;
+    const report = await world.audit();
+    const expired = report.clusters[0]?.findings.find(({ code }) => code === "expired");
+    expect(expired).toMatchObject({ severity: "info", params: { newName: renamed } });
+    expect(expired?.actions.map(({ kind }) => kind)).not.toContain("restore");
+    world.put(operator([renamed, second]));
+    expect(codes(await world.audit()).filter((code) => !code.endsWith("info"))).toEqual(
+      codes(report).filter((code) => !code.endsWith("info")),
+    );
+  });
+
   it("is not mistaken where a namespace is called as a part of every object", async () => {
     const other = await startWorld();
     try {

@@ -69,6 +69,21 @@ function incidentAdvice(
   };
 }
 
+/** Of a pair that its node doesn't serve, since it has another name now. */
+function renamedAdvice({ newName }: { readonly newName?: string }): AdvicePhrase | null {
+  return newName === undefined
+    ? null
+    : {
+        key: "renamed",
+        general: "Nothing to do: the node has another name now",
+        own: say`It serves ${newName}.`,
+      };
+}
+
+const EXPIRED_LEADS_TO =
+  "Clients reject it, and Tailscale requests a new one on the next connection.";
+const RENAMED_LEADS_TO = "Nothing: the node serves the certificate of its present name.";
+
 const MISSING: Readonly<Record<FindingParams["fields_emptied"]["missing"], string>> = {
   key: "its key field is empty",
   certificate: "its certificate field is empty",
@@ -133,9 +148,10 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
               : "cert-manager issued a certificate for it",
           )}.`,
     leadsTo: lossLeadsTo("tailscale"),
-    leadsToOf: ({ params }) => lossLeadsTo(params.owner),
+    leadsToOf: ({ params }) =>
+      params.newName === undefined ? lossLeadsTo(params.owner) : RENAMED_LEADS_TO,
     advice: "Restore the fields before a restart",
-    adviceOf: ({ params }) => byBackup(params.backup, NO_BACKUP),
+    adviceOf: ({ params }) => renamedAdvice(params) ?? byBackup(params.backup, NO_BACKUP),
     evidence: ({ params: { certificate, names } }) => [
       ...(certificate === null
         ? []
@@ -184,9 +200,13 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
           ${own(owner === "tailscale" ? "Tailscale" : "Clients")} will reject it.${hinted}`;
     },
     leadsTo: invalidLeadsTo("tailscale", true),
-    leadsToOf: ({ params }) => invalidLeadsTo(params.owner, params.certificate?.keyFits ?? false),
+    leadsToOf: ({ params }) =>
+      params.newName === undefined
+        ? invalidLeadsTo(params.owner, params.certificate?.keyFits ?? false)
+        : RENAMED_LEADS_TO,
     advice: RESTORE.general,
     adviceOf: ({ params }) =>
+      renamedAdvice(params) ??
       byBackup(
         params.backup,
         params.certificate === null
@@ -206,14 +226,16 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     ],
   },
   expired: {
-    when: "The certificate has expired.",
+    when: "The certificate has expired. Info where its Tailscale node has another name now.",
     seen: ({ params }) => say`The certificate expired at ${at(params.notAfterMs)}.`,
-    leadsTo: "Clients reject it, and Tailscale requests a new one on the next connection.",
+    leadsTo: EXPIRED_LEADS_TO,
+    leadsToOf: ({ params }) => (params.newName === undefined ? EXPIRED_LEADS_TO : RENAMED_LEADS_TO),
     advice: "Find out why it wasn't renewed",
     adviceOf: ({ params }) =>
-      params.backup === "restorable"
+      renamedAdvice(params) ??
+      (params.backup === "restorable"
         ? RESTORE
-        : { key: "expired", general: "Find out why it wasn't renewed", own: [] },
+        : { key: "expired", general: "Find out why it wasn't renewed", own: [] }),
     evidence: ({ params }) => [`serial ${params.serial}`],
   },
   expiring: {

@@ -75,34 +75,37 @@ function stillLive(
   state.copies[ref.version] = { ...copy, liveUntil: now, seenValid: copy.seenValid || isValid() };
 }
 
-function setOf(record: SecretRecord, certificate: CertificateRecord): string {
-  return `${record.shape}|${certificate.names.join(",")}`;
+/** What a certificate is for: Tailscale's controllers serve a name whichever layout stores it. */
+function purposeOf({ shape }: SecretRecord, { names }: CertificateRecord): string {
+  return `${shape === "tls" ? "tls" : "tailscale"}|${names.toSorted().join(",")}`;
 }
 
 function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): void {
   const losses = [...lostSecrets(state)];
   if (losses.length === 0) return;
-  /** When a valid certificate of these names was last seen for the first time at its place. */
+  /**
+   * When a valid certificate for this purpose, or this very one, was last seen for the first time at
+   * its place.
+   */
   const appeared = new Map<string, number>();
   for (const { record } of standingSecrets(state)) {
     for (const certificate of Object.values(record.certificates)) {
-      const set = setOf(record, certificate);
-      if (
-        verdictAt(certificate, nowMs).valid &&
-        parseMs(certificate.firstSeenAt) > (appeared.get(set) ?? Number.NEGATIVE_INFINITY)
-      )
-        appeared.set(set, parseMs(certificate.firstSeenAt));
+      if (!verdictAt(certificate, nowMs).valid) continue;
+      const seenMs = parseMs(certificate.firstSeenAt);
+      for (const what of [purposeOf(record, certificate), certificate.sha256])
+        appeared.set(what, Math.max(seenMs, appeared.get(what) ?? Number.NEGATIVE_INFINITY));
     }
   }
   for (const { key, record, loss } of losses) {
     const certificates = heldIn(record).map(([, certificate]) => certificate);
-    // A recreated proxy gets a Secret of another name: what appeared there since stands for what
-    // was lost.
+    // A recreated proxy gets a Secret of another name or layout, and a person may restore into
+    // another Secret: what appeared there since stands for what was lost.
+    const hasAppeared = (what: string): boolean =>
+      (appeared.get(what) ?? Number.NEGATIVE_INFINITY) > (loss?.lastSeenMs ?? 0);
     const moved = certificates.every(
       (certificate) =>
-        certificate.names.length > 0 &&
-        (appeared.get(setOf(record, certificate)) ?? Number.NEGATIVE_INFINITY) >
-          (loss?.lastSeenMs ?? 0),
+        hasAppeared(certificate.sha256) ||
+        (certificate.names.length > 0 && hasAppeared(purposeOf(record, certificate))),
     );
     const over = certificates.every((certificate) => parseMs(certificate.notAfter) < forgetMs);
     const removed = loss !== null && isIntended(loss) && loss.lostMs + REMOVED_AFTER_MS < forgetMs;
