@@ -6,7 +6,7 @@ import { type Draft, explainAction, type Subject, subjectOf } from "../finding/f
 import { type Action, restoreAction } from "../finding/action.ts";
 import type { BackupStatus } from "../finding/params.ts";
 import { bareName } from "../finding/place.ts";
-import { instantOf } from "../certificate/time.ts";
+import { instantOf, parseMs } from "../certificate/time.ts";
 import { type Refusal, SKEW_MS } from "../ratelimit/evidence.ts";
 import { parseRefusal } from "../ratelimit/log/refusal.ts";
 import { registeredDomain } from "../ratelimit/names.ts";
@@ -98,6 +98,20 @@ function entriesFor({ domain, where }: LogSignal, index: ClusterIndex): Certific
   return entries.filter(isExpected);
 }
 
+/** Whether the Secret that was missing when it was to be written was read with a valid pair since. */
+function isBack(
+  { loss, holder, verdict }: CertificateEntry,
+  { kind, code, lastMs }: LogSignal,
+): boolean {
+  return (
+    kind === "store_write_failed" &&
+    code === "not_found" &&
+    loss === null &&
+    verdict?.valid === true &&
+    parseMs(holder.recordedAt) > lastMs
+  );
+}
+
 interface Group {
   readonly subject: Subject;
   readonly told: Told;
@@ -132,7 +146,11 @@ function groupsOf(index: ClusterIndex): Group[] {
     const open: readonly (CertificateEntry | null)[] =
       near.length === 0 && signal.domain !== null
         ? [null]
-        : near.filter((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) <= signal.lastMs);
+        : near.filter(
+            (entry) =>
+              (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) <= signal.lastMs &&
+              !isBack(entry, signal),
+          );
     for (const entry of open) {
       const subject =
         entry === null
