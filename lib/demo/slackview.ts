@@ -14,6 +14,7 @@ export function slackView(
     blocks.length === 0
       ? wrap(text, inner)
       : blocks.flatMap((block) => blockLines(block, inner, style));
+  if (lines.at(-1) === "") lines.pop();
   return lines.map((line) => `${style.dim("│")} ${line}`.trimEnd()).join("\n");
 }
 

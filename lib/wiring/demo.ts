@@ -28,6 +28,8 @@ export interface DemoWorld {
   readonly raced: string;
   /** One Secret is deleted, and what is issued for it is lost; another one's fields are emptied. */
   lose(): void;
+  /** Lets a day pass. */
+  sleep(): void;
   /** Of the certificate that a Secret named after its domain holds; `null` where it holds none. */
   serial(domain: string): string | null;
   /** Holds the messages that were posted to it. */
@@ -38,6 +40,7 @@ export interface DemoWorld {
 const CONTEXT = "demo";
 /** How long ago the first audit of a healthy cluster is. */
 const QUIET_MS = 5 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 
 /** `clock`: milliseconds since 1970. */
 export async function startDemo(
@@ -67,6 +70,9 @@ export async function startDemo(
       const secret = api.get("tailscale", emptied);
       if (secret !== null) api.put({ ...secret, data: { "tls.crt": "", "tls.key": "" } });
       api.log("tailscale", PROXY, ...lossLog(LOST, nowMs()));
+    },
+    sleep: () => {
+      behindMs -= DAY_MS;
     },
     serial: (domain) => {
       const pem = Buffer.from(api.get("tailscale", domain)?.data?.["tls.crt"] ?? "", "base64");

@@ -31,7 +31,6 @@ describe("a Slack message in a terminal", () => {
       "    certkeep explain a",
       "",
       "1 cluster: 3 certificates OK",
-      "",
     ]);
   });
 });
