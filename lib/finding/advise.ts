@@ -65,9 +65,9 @@ export function adviseFindings(
       backup === "restorable" ? backup : "none",
       across,
     );
-    return advice.action === "restore" || advice.action === "wait"
-      ? { ...finding, advice, actions: actionsFor(advice, finding) }
-      : finding;
+    return advice.action === "unknown"
+      ? finding
+      : { ...finding, advice, actions: actionsFor(advice, finding) };
   });
 }
 

@@ -20,6 +20,7 @@
  */
 import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
+import { isRenewal } from "../finding/advise.ts";
 import type { Finding } from "../finding/finding.ts";
 import { isUnseen, mergeFindings, rankOf } from "./items/merge.ts";
 import { alsoText, causeText, eventsOf } from "./items/say.ts";
@@ -151,9 +152,14 @@ function itemOf(
         ? null
         : (seen.flatMap((one) => one ?? []).toSorted()[0] ?? null),
     unseen,
-    estimate: findings.some(({ code }) => ESTIMATES.has(code)),
+    estimate: findings.some(({ code }) => ESTIMATES.has(code)) || saysLeft(findings),
     findings,
   };
+}
+
+/** One that is to be renewed is said with the issuances left. */
+function saysLeft([lead, ...others]: readonly [Finding, ...Finding[]]): boolean {
+  return others.length === 0 && isRenewal(lead) && lead.advice?.action === "reissue";
 }
 
 function worst(findings: readonly Finding[]): Severity {

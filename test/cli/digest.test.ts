@@ -89,14 +89,16 @@ describe("certkeep digest", () => {
     });
     expect(await certkeep(["digest"])).toEqual({ code: 0, out: "ops: nothing is due.\n", err: "" });
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "web.shop.example in prod: expires in 3 days",
+      "web.shop.example in prod: expires in 3 days, renewal was due 27 days ago",
     ]);
   });
 
   it("shows with --dry-run what Slack would get, and neither posts nor writes", async () => {
     const { code, out } = await certkeep(["digest", "--dry-run"]);
     expect(code).toBe(0);
-    expect(out).toContain("[ops: due now]\nCRITICAL web.shop.example in prod: expires in 3 days\n");
+    expect(out).toContain(
+      "[ops: due now]\nCRITICAL web.shop.example in prod: expires in 3 days, renewal was",
+    );
     expect(out).toContain("    certkeep explain web.shop.example\n");
     expect(out).toContain("1 cluster: 3 certificates OK, 4 backed up, 1 critical\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
@@ -194,12 +196,12 @@ describe("certkeep digest", () => {
       expect(first.err).toContain(todo);
       sink.fail(refusal);
       const doctor = (await certkeep(["doctor", "--send-test"])).out.replaceAll(/\s+/g, " ");
-      expect(doctor).toContain(`Route ops didn't deliver the last message: ${kind}`);
-      expect(doctor).toContain(`Route ops didn't deliver a test message: ${kind}`);
+      expect(doctor).toContain(`Route ops: the last message failed: ${kind}`);
+      expect(doctor).toContain(`Route ops: test message failed: ${kind}`);
       expect(sink.taken).toEqual([]);
       expect((await certkeep(["digest"])).out).toBe("ops: 1 digest posted.\n");
-      expect((await certkeep(["doctor", "--send-test"])).out).toContain(
-        "Route ops delivered a test message",
+      expect((await certkeep(["doctor", "--send-test", "-v"])).out).toContain(
+        "Route ops: test message delivered",
       );
       expect(sink.taken).toHaveLength(2);
     },
@@ -231,7 +233,9 @@ describe("certkeep digest", () => {
     const { code, err } = await certkeep(["digest"]);
     expect(code).toBe(3);
     expect(err).toContain("cluster-broken");
-    expect(sink.taken[0]?.text).toBe("web.shop.example in prod: expires in 3 days; 1 more");
+    expect(sink.taken[0]?.text).toBe(
+      "web.shop.example in prod: expires in 3 days, renewal was due 27 days ago; 1 more",
+    );
     expect(JSON.stringify(sink.taken[0]?.blocks)).toContain(
       "1 critical, 1 cluster with an unreadable state (`broken`)",
     );

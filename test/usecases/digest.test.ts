@@ -122,7 +122,7 @@ describe("a digest", () => {
     ]);
     expect(sink.taken.map(({ text }) => text)).toEqual([
       "1 cluster: 3 certificates OK, 3 backed up",
-      "web.shop.example in prod: expires in 3 days",
+      "web.shop.example in prod: expires in 3 days, renewal was due 27 days ago",
     ]);
   });
 

@@ -5,7 +5,7 @@ import {
   type RestoreAction,
   type RestoreFunction,
 } from "../../finding/action.ts";
-import { type Finding, findingRef } from "../../finding/finding.ts";
+import { type Finding, findingRef, labelOf } from "../../finding/finding.ts";
 import type { ItemFix, ItemMore, ItemSubject } from "../items.ts";
 import { commandOf, invokeRestore, restoreCommand } from "../command.ts";
 import { rankOf } from "./merge.ts";
@@ -64,27 +64,22 @@ export function fixOf(findings: readonly Finding[], nameOf: (cluster: string) =>
 function fixText(lead: Finding, findings: readonly Finding[]): Text {
   // Where several Secrets share a limit, that is what to change.
   const shared = findings.find((one) => one.code === "shared_set" && !one.params.sameSerial);
-  const { general, own: special } = adviceOf(
+  const {
+    general,
+    own: special,
+    alone,
+  } = adviceOf(
     shared !== undefined && rankOf(lead) >= rankOf({ code: "set_budget_exhausted" })
       ? shared
       : lead,
   );
-  const single = findings.length === 1;
-  const opened = single ? openText(lead) : null;
-  if (opened !== null) return opened;
-  return single && special.length > 0 ? say`${own(general)}. ${special}` : own(general);
-}
-
-/** Tailscale renews on a connection: what to open, by its name. */
-function openText({ code, params, subject: { name }, advice }: Finding): Text | null {
-  if (name === null || !name.includes(".") || !fitsCommand(name)) return null;
-  if (!("owner" in params) || params.owner !== "tailscale") return null;
-  const address = say`Open ${`https://${name}`} once`;
-  if (code === "expiring" && advice === null) return say`${address} to trigger renewal`;
-  if (code === "renewal_overdue" && advice === null)
-    return say`${address} to trigger renewal; if nothing changes, read the log of its pod`;
-  if (advice?.action !== "reissue") return null;
-  return say`No usable backup. ${address}; Tailscale requests a new certificate`;
+  const single = findings.every(
+    ({ subject }) =>
+      subject.cluster === lead.subject.cluster && labelOf(subject) === labelOf(lead.subject),
+  );
+  if (!single) return own(general);
+  if (alone !== undefined) return alone;
+  return special.length > 0 ? say`${own(general)}. ${special}` : own(general);
 }
 
 /** What a person types where a name fits no command. */

@@ -50,12 +50,33 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
       general: "No usable backup: issue a new certificate",
       own: left,
     };
-  const open = HOST.test(name) ? say`Open https://${name} once.` : say`Open the service once.`;
+  const open = HOST.test(name) ? say`Open https://${name} once` : say`Open the service once`;
+  const budget = tightest(advice);
+  const uses = budget === null ? "" : ` (uses 1 of ${budget.limit.burst})`;
   return {
     key: "reissue:tailscale",
     general: "No usable backup: open the service once, and Tailscale requests a new certificate",
-    own: left.length === 0 ? open : say`${open} ${left}`,
+    own: left.length === 0 ? say`${open}.` : say`${open}. ${left}`,
+    alone: say`No usable backup. ${open}; Tailscale requests a new certificate${own(uses)}`,
   };
+}
+
+/** It is valid, not renewed in time, and the issuer allows another one. */
+function renewalPhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
+  const budget = tightest(advice);
+  const left =
+    budget === null ? [] : say` (${budget.atMost} of ${budget.limit.burst} issuances left)`;
+  const rest = leftSentence(advice);
+  if (owner === "tailscale") {
+    const general = "Open the service once to trigger renewal";
+    const open = HOST.test(name) ? say`Open https://${name} once to trigger renewal` : own(general);
+    return { key: "renew:tailscale", general, own: rest, alone: say`${open}${left}` };
+  }
+  const general =
+    owner === "cert-manager"
+      ? "Check why cert-manager doesn't renew it"
+      : "Renew it: no known controller does";
+  return { key: `renew:${owner}`, general, own: rest, alone: say`${own(general)}${left}` };
 }
 
 function waitText({ untilMs, set, domains }: Advice): Text {
@@ -76,7 +97,9 @@ export function advisedPhrase(advice: Advice, advised: Advised): AdvicePhrase {
     case "restore":
       return { ...RESTORE, own: leftSentence(advice) };
     case "reissue":
-      return reissuePhrase(advice, advised);
+      return advised.renews === true
+        ? renewalPhrase(advice, advised)
+        : reissuePhrase(advice, advised);
     case "wait": {
       if (advised.renews === true)
         return {

@@ -13,6 +13,8 @@ export interface AdvicePhrase {
   readonly general: string;
   /** A sentence that holds for this one alone, or nothing. */
   readonly own: Text;
+  /** Both in one, where it is the only one; an imperative without a full stop. */
+  readonly alone?: Text;
 }
 
 export interface Phrase<C extends FindingCode> {
