@@ -3,7 +3,8 @@ import type { BackupHeader } from "../backup/record.ts";
 import { parseMs } from "../certificate/time.ts";
 import type { CertkeepError } from "../error.ts";
 import type { Finding } from "../finding/finding.ts";
-import { findingLines } from "./findings.ts";
+import { itemsOf } from "./items.ts";
+import { itemLines } from "./items/lines.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
 import { count, span, type Style, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
@@ -65,12 +66,14 @@ interface View {
 }
 
 export function drillText(drill: DrillReport, view: View): string {
-  const findings = { ...view, findings: drill.findings, several: true };
   return [
     ...(drill.opened ? testedLines(drill, view) : untestedLines(drill, view)),
     ...(drill.opened ? withoutBackupLines(drill, view) : []),
     ...(view.verbose ? backupAgeLines(drill, view) : []),
-    ...findingLines(findings),
+    ...itemLines(
+      itemsOf({ findings: drill.findings, nameOf: (cluster) => cluster, nowMs: view.nowMs }),
+      { ...view, several: true, names: view.verbose ? Number.POSITIVE_INFINITY : 12 },
+    ).lines,
     "",
     ...retentionLines(drill, view),
   ].join("\n");

@@ -2,16 +2,22 @@
  * All that is known of one name, for a terminal: answer, fix, evidence, history. `-v` adds every
  * line of evidence, the findings in full, sources and backups. Pure.
  */
-import type { Finding } from "../finding/finding.ts";
 import { actionLines } from "./explain/actions.ts";
 import { evidenceLines, footLines, historyLines } from "./explain/evidence.ts";
-import { type Explanation, type ExplainPage, isOfSeveral } from "./explain/explanation.ts";
+import {
+  clusterName,
+  type Explanation,
+  type ExplainPage,
+  isOfSeveral,
+} from "./explain/explanation.ts";
 import { headLines } from "./explain/head.ts";
 import { planLines, timelineLines } from "./explain/issuances.ts";
 import { limitLines } from "./explain/limits.ts";
 import { backupLines, CERTIFICATE_CODES, placeLines } from "./explain/places.ts";
 import { whyLines } from "./explain/why.ts";
-import { findingLines } from "./findings.ts";
+import { commandOf } from "./command.ts";
+import { itemsOf } from "./items.ts";
+import { itemLines } from "./items/lines.ts";
 import { count, type Page, paragraph, section } from "./text.ts";
 
 export function explainText(
@@ -69,16 +75,27 @@ function detailLines(view: Explanation, page: ExplainPage): string[] {
   ];
 }
 
-function allFindings(view: Explanation, page: Page): string[] {
-  return findingLines({
-    findings: oncePerFinding(view.findings).map((one) => withoutSelfReference(one, view.name)),
-    nowMs: view.atMs,
-    ...page,
-    several: isOfSeveral(
-      view,
-      view.findings.map(({ subject }) => subject.cluster),
-    ),
-  });
+/** Names under one item. */
+const MAX_NAMES = 12;
+const MAX_LINES = 24;
+
+/** One item a root cause; this page doesn't offer itself. */
+function allFindings(view: Explanation, page: ExplainPage): string[] {
+  const { findings, name, atMs } = view;
+  const items = itemsOf({ findings, nameOf: (cluster) => clusterName(view, cluster), nowMs: atMs });
+  const self = commandOf({ kind: "explain", name });
+  const several = isOfSeveral(
+    view,
+    findings.map(({ subject }) => subject.cluster),
+  );
+  const names = page.verbose ? Number.POSITIVE_INFINITY : MAX_NAMES;
+  return [
+    ...itemLines(
+      items.map((item) => (item.more?.command === self ? { ...item, more: null } : item)),
+      { ...page, nowMs: atMs, several, names },
+      page.verbose ? Number.POSITIVE_INFINITY : MAX_LINES,
+    ).lines,
+  ];
 }
 
 /** Findings whose facts the answer has already. */
@@ -112,7 +129,7 @@ const DIAGNOSED: ReadonlySet<string> = new Set([
 ]);
 
 /** What is wrong besides. */
-function otherFindings(view: Explanation, page: Page): string[] {
+function otherFindings(view: Explanation, page: ExplainPage): string[] {
   const { kind, diagnoses, findings } = view;
   if (kind === "cluster" || kind === "finding") return ignoredLines(view, page);
   const hasCause = diagnoses.some(({ verdict }) => verdict !== "none");
@@ -134,27 +151,4 @@ function ignoredLines({ ignored }: Explanation, page: Page): string[] {
           "",
         ),
       ];
-}
-
-/** This page doesn't offer itself. */
-function withoutSelfReference(finding: Finding, name: string): Finding {
-  const actions = finding.actions.filter(
-    (action) => action.kind !== "explain" || action.name !== name,
-  );
-  return { ...finding, actions };
-}
-
-/** The same finding in several clusters is shown once, with all of them. */
-function oncePerFinding(findings: readonly Finding[]): Finding[] {
-  const groups = Map.groupBy(findings, ({ code, severity, params }) =>
-    JSON.stringify([code, severity, params], (_key, value: unknown) =>
-      typeof value === "bigint" ? value.toString() : value,
-    ),
-  );
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined || group.length === 1) return group;
-    const cluster = [...new Set(group.map(({ subject }) => subject.cluster))].join(", ");
-    return [{ ...first, subject: { ...first.subject, cluster, namespace: null, secret: null } }];
-  });
 }

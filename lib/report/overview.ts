@@ -41,7 +41,7 @@ export function overviewText({
   );
   const notes = [
     ...ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)),
-    ...unregisteredNotes(unregistered, 5).map((note) => plainText(note)),
+    ...unregisteredNotes(unregistered, 5).map(plainText),
     `From what audits recorded, as of ${utcText(nowMs)}; no cluster was asked.`,
   ];
   lines.push(

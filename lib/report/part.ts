@@ -57,10 +57,10 @@ export function at(atMs: number): Text {
 }
 
 /**
- * The text alone, instants as RFC 3339 unless `time` says otherwise: for documents and terminals.
- * What came from a cluster isn't escaped yet.
+ * The text alone, instants as RFC 3339: for documents and terminals. What came from a cluster isn't
+ * escaped yet.
  */
-export function plainText(text: Text, time: (atMs: number) => string = instantOf): string {
+export function plainText(text: Text): string {
   return text
     .map((part) =>
       typeof part === "string"
@@ -71,7 +71,7 @@ export function plainText(text: Text, time: (atMs: number) => string = instantOf
             ? part.said
             : "strong" in part
               ? part.strong
-              : time(part.atMs),
+              : instantOf(part.atMs),
     )
     .join("");
 }
@@ -106,12 +106,12 @@ const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const YEAR_SHOWN_MS = 270 * 86_400_000;
 
 /** `Nov 30 07:16 UTC`; with its year where that isn't clear from now. */
-export function shortUtc(atMs: number, nowMs: number): string {
+export function shortUtc(atMs: number, nowMs: number, seconds = false): string {
   const date = new Date(atMs);
   if (Number.isNaN(date.getTime())) return "an unknown time";
   const day = `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}`;
   const year = Math.abs(atMs - nowMs) > YEAR_SHOWN_MS ? ` ${date.getUTCFullYear()}` : "";
-  return `${day}${year} ${date.toISOString().slice(11, 16)} UTC`;
+  return `${day}${year} ${date.toISOString().slice(11, seconds ? 19 : 16)} UTC`;
 }
 
 /** As `plainText`, with instants as people read them on the day. */

@@ -101,18 +101,6 @@ export function span(ms: number): string {
   return count(Math.floor(hours / 24), "day");
 }
 
-/** `Nov 30 07:16 UTC`; with the year where it is another than now. */
-export function dayTime(atMs: number, nowMs: number, seconds = false): string {
-  const date = new Date(atMs);
-  if (Number.isNaN(date.getTime())) return "an unknown time";
-  const iso = date.toISOString();
-  const clock = iso.slice(11, seconds ? 19 : 16);
-  if (date.getUTCFullYear() !== new Date(nowMs).getUTCFullYear())
-    return `${iso.slice(0, 10)} ${clock} UTC`;
-  const month = date.toLocaleString("en-US", { month: "short", timeZone: "UTC" });
-  return `${month} ${iso.slice(8, 10)} ${clock} UTC`;
-}
-
 /** `3 minutes`, `2 hours`, `5 days`; rounded down. */
 export function spanPhrase(ms: number): string {
   const units = [

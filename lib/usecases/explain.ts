@@ -33,6 +33,9 @@ export interface ExplainInput {
   readonly restore?: RestoreFunction | null;
 }
 
+/** A cluster that no configuration names is called by its context; its state by its identity. */
+const UNNAMED = /^(?:uid|ca|server)-/;
+
 type Found = Omit<Explanation, "problems">;
 
 /** @throws CertkeepError usage where the name is unknown, with what was probably meant */
@@ -275,6 +278,11 @@ class Explainer {
       diagnoses: kind === "cluster" ? [] : this.#diagnosesOf(kind, entries, distinct(accounts)),
       looks: this.#clusters.flatMap((one) => (byCluster.has(one.name) ? one.unread : [])),
       across: this.#across,
+      names: new Map(
+        this.#clusters.flatMap(({ state: { cluster, title } }) =>
+          UNNAMED.test(cluster) ? [[cluster, title] as const] : [],
+        ),
+      ),
       planned: plan,
     };
   }

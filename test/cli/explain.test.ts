@@ -103,7 +103,7 @@ describe("certkeep explain", () => {
     expect([brief.code, brief.err]).toEqual([0, ""]);
     expect(brief.out.split("\n").length).toBeLessThan(20);
     const short = brief.out.replaceAll(/\s+/g, " ");
-    expect(short).toContain("Status OK, expires in 89 days (2027-02-21 10:00 UTC) Backup ");
+    expect(short).toContain("Status OK, expires in 89 days (Feb 21 10:00 UTC) Backup ");
     expect(short).toContain(
       "Limit 3 of 5 left (estimate), next available Nov 24 18:36 UTC, all 5 available Nov 26 " +
         "04:12 UTC",

@@ -209,7 +209,7 @@ describe("the page", () => {
           }),
         }),
       );
-      expect(page(pending)).toContain("no certificate has been seen in it.");
+      expect(page(pending)).toContain("no certificate has been seen in it");
     },
   );
 

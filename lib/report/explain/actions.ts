@@ -6,13 +6,13 @@ import { titleOf } from "../../state/certificates.ts";
 import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
 import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
 import { sortFindings } from "../findings.ts";
-import { plainText } from "../part.ts";
+import { shortText } from "../part.ts";
 import { adviceOf, adviceText } from "../phrases.ts";
 import { advisedPhrase } from "../phrases/advised.ts";
 import { measureDocument } from "../phrases/measures.ts";
 import { fitsCommand } from "../shell.ts";
-import { dayTime, type Page, paragraph } from "../text.ts";
-import type { ExplainedPlace, Explanation } from "./explanation.ts";
+import { type Page, paragraph } from "../text.ts";
+import { clusterName, type ExplainedPlace, type Explanation } from "./explanation.ts";
 
 /** Places that are told what to do with; more are counted. */
 const MAX_PLACES = 6;
@@ -88,16 +88,16 @@ function restoreLines(places: readonly ExplainedPlace[], view: Explanation, page
 }
 
 /** The restore that its finding offers. */
-function restoreOf({ entry }: ExplainedPlace, { findings }: Explanation): RestoreAction {
+function restoreOf({ entry }: ExplainedPlace, view: Explanation): RestoreAction {
   const { cluster, namespace, secret, key } = entry;
-  const offered = findings
+  const offered = view.findings
     .filter(
       ({ subject }) =>
         subject.cluster === cluster && subject.namespace === namespace && subject.secret === secret,
     )
     .flatMap(({ actions }) => actions)
     .find((action) => action.kind === "restore");
-  const action = offered ?? restoreAction(cluster, [titleOf(entry)]);
+  const action = offered ?? restoreAction(clusterName(view, cluster), [titleOf(entry)]);
   // Kubernetes keeps a Secret's name to characters that fit a command.
   return action.names.every(fitsCommand) ? action : { ...action, names: [key] };
 }
@@ -108,7 +108,6 @@ function typedLines({ cluster, names }: RestoreAction, page: Page): string[] {
 }
 
 function fixLines(places: readonly ExplainedPlace[], view: Explanation, page: Page): string[] {
-  const time = (ms: number): string => dayTime(ms, view.atMs);
   const lines = places.slice(0, MAX_PLACES).flatMap(({ entry, advice }) => {
     if (advice === null) return [];
     const { owner, cluster, key } = entry;
@@ -118,8 +117,8 @@ function fixLines(places: readonly ExplainedPlace[], view: Explanation, page: Pa
       advice.action === "reissue" && owner === "tailscale" && HOST.test(name)
         ? `Open https://${name} once; Tailscale requests a new certificate` +
           `${burst === undefined ? "" : ` (uses 1 of ${burst})`}.`
-        : plainText(adviceText(advisedPhrase(advice, { owner, name })), time);
-    const whose = places.length === 1 ? "" : `${cluster} ${key}: `;
+        : shortText(adviceText(advisedPhrase(advice, { owner, name })), view.atMs);
+    const whose = places.length === 1 ? "" : `${clusterName(view, cluster)} ${key}: `;
     return paragraph(`${whose}${text}`, page);
   });
   const more = places.length - MAX_PLACES;
@@ -136,7 +135,7 @@ function worstLines({ findings, atMs }: Explanation, page: Page): string[] {
       return paragraph(`Open https://${name} once to trigger renewal.`, page);
   }
   const command = isOnlyExplained(worst) ? null : findingCommand(worst);
-  const text = plainText(adviceText(adviceOf(worst)), (ms) => dayTime(ms, atMs));
+  const text = shortText(adviceText(adviceOf(worst)), atMs);
   return [
     ...paragraph(text, page),
     ...(command === null ? [] : [`  ${page.style.green(command)}`]),

@@ -3,11 +3,11 @@ import type { EvidenceLine } from "../../diagnosis/evidence.ts";
 import { plain } from "../../plain.ts";
 import { timelineOf } from "../../ratelimit/budget.ts";
 import { accountOf } from "../../ratelimit/ledger.ts";
-import { plainText } from "../part.ts";
+import { shortText, shortUtc } from "../part.ts";
 import { sightingText } from "../phrases/causes.ts";
 import { isNeeded, missingParts } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { cut, dayTime, pad, paragraph, type Page, wrap } from "../text.ts";
+import { cut, pad, paragraph, type Page, wrap } from "../text.ts";
 import {
   type ExplainedAccount,
   type ExplainPage,
@@ -56,7 +56,7 @@ function evidenceLine(
   const [first = "", ...rest] = lines.slice(0, MAX_WRAPPED);
   const cutOff = lines.length > MAX_WRAPPED ? "…" : "";
   const shown = [
-    `  ${pad(dayTime(sinceOf(line), view.atMs), TIME)}  ${first}`,
+    `  ${pad(shortUtc(sinceOf(line), view.atMs), TIME)}  ${first}`,
     ...rest.map((one) => " ".repeat(indent) + one),
   ];
   return shown.map((one, index) => (index === shown.length - 1 ? cut(one + cutOff, room) : one));
@@ -64,7 +64,6 @@ function evidenceLine(
 
 /** One line: a log's own words without the name that the page is about. */
 function briefText({ seen }: EvidenceLine, view: Explanation): string {
-  const time = (ms: number): string => dayTime(ms, view.atMs);
   switch (seen.kind) {
     case "logged": {
       const { count, sample } = seen.signal;
@@ -77,7 +76,7 @@ function briefText({ seen }: EvidenceLine, view: Explanation): string {
       return `${account} may not ${seen.verbs.join(" or ")} the Secret`;
     }
     default:
-      return plainText(sightingText(seen), time);
+      return shortText(sightingText(seen), view.atMs);
   }
 }
 
@@ -117,7 +116,7 @@ function accountLines(account: ExplainedAccount, view: Explanation, page: Explai
           : effect === "renewal"
             ? "renewal"
             : `${leaves} of ${capacity} left${effect === "overshoot" ? " before" : ""}`;
-      const time = dayTime(issuedAtMs, view.atMs, true);
+      const time = shortUtc(issuedAtMs, view.atMs, true);
       return cut(
         plain(`  ${pad(time, TIME + 3)}  ${pad(what, 17)}  ${pad(level, 13)}${whose}`).trimEnd(),
         page.room,
@@ -153,7 +152,7 @@ export function footLines(view: Explanation, page: Page): string[] {
     ({ source, cluster }) =>
       !(source === "log" && isLogsToldAbove && (cluster === null || own.has(cluster))),
   );
-  const time = (ms: number): string => dayTime(ms, view.atMs);
+  const time = (ms: number): string => shortUtc(ms, view.atMs);
   const unchecked = [
     ...missing.map((one) => missingParts(one, time)),
     ...silenceTexts(silences, new Set([null, ...own]), time),

@@ -60,6 +60,8 @@ export interface Explanation {
   /** Sources besides Secrets that weren't read completely, of the clusters concerned. */
   readonly looks: readonly (SourceStatus & { readonly cluster: string })[];
   readonly across: Across;
+  /** What people call each cluster, by the name of its state. */
+  readonly names: ReadonlyMap<string, string>;
   /** How many more certificates were to be planned; `null`: none. */
   readonly planned: number | null;
   readonly problems: readonly CertkeepError[];
@@ -70,6 +72,11 @@ export interface ExplainPage extends Page {
   readonly room: number;
   /** Whether to show everything that is known. */
   readonly verbose: boolean;
+}
+
+/** What people call a cluster. */
+export function clusterName({ names }: Pick<Explanation, "names">, cluster: string): string {
+  return names.get(cluster) ?? cluster;
 }
 
 /** Clusters that hold it; where none does, those that report it. */

@@ -4,12 +4,12 @@ import { type Cause, type Diagnosis, sortCauses } from "../../diagnosis/cause.ts
 import { STALE_MS } from "../../finding/reach.ts";
 import { plain } from "../../plain.ts";
 import { titleOf } from "../../state/certificates.ts";
-import { plainText, say } from "../part.ts";
+import { say, shortText, shortUtc } from "../part.ts";
 import { CAUSE_TITLES, becauseClause, SOURCE_NAMES } from "../phrases/causes.ts";
 import { unknownClause } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { count, dayTime, type Page, wrap } from "../text.ts";
-import { type ExplainedPlace, type Explanation, ownClusters } from "./explanation.ts";
+import { count, type Page, wrap } from "../text.ts";
+import { clusterName, type ExplainedPlace, type Explanation, ownClusters } from "./explanation.ts";
 import { isLimited, limitTexts } from "./limits.ts";
 import { isGood, statusOf, statusText } from "./places.ts";
 
@@ -56,12 +56,13 @@ function titleLines(view: Explanation, { width, style }: Page): string[] {
     : [`${style.bold(name)}   ${where}`];
 }
 
-function whereText({ kind, places, clusters }: Explanation): string {
+function whereText(view: Explanation): string {
+  const { kind, places, clusters } = view;
   const [place, ...others] = places;
   if (kind === "domain") return "registered domain";
   if (kind === "cluster") return clusters.map(({ state }) => state.server).join(", ");
   if (kind === "finding" || place === undefined) return "";
-  const names = [...new Set(places.map(({ entry }) => entry.cluster))];
+  const names = [...new Set(places.map(({ entry }) => clusterName(view, entry.cluster)))];
   const inClusters = names.length > 3 ? `${names.length} clusters` : names.join(", ");
   return others.length === 0 ? `${names.join()}  ${place.entry.key}` : inClusters;
 }
@@ -111,23 +112,24 @@ function clusterTexts(atMs: number) {
     const audited =
       state.audit === null
         ? "never audited"
-        : `audited ${dayTime(parseMs(state.audit.finishedAt), atMs)}` +
+        : `audited ${shortUtc(parseMs(state.audit.finishedAt), atMs)}` +
           (state.audit.complete ? "" : ", incomplete");
     return [`${counts}; ${audited}`];
   };
 }
 
 /** What an old audit saw is no verdict of now. */
-function staleTexts({ places, atMs }: Explanation): string[] {
+function staleTexts(view: Explanation): string[] {
+  const { places, atMs } = view;
   const audits = new Map(
     places.flatMap(({ entry, auditedAt }) =>
-      auditedAt === null ? [] : [[entry.cluster, parseMs(auditedAt)] as const],
+      auditedAt === null ? [] : [[clusterName(view, entry.cluster), parseMs(auditedAt)] as const],
     ),
   );
   return [...audits]
     .filter(([, auditedMs]) => atMs - auditedMs > STALE_MS)
     .slice(0, MAX_NOTES)
-    .map(([cluster, auditedMs]) => `Not audited since ${dayTime(auditedMs, atMs)} (${cluster})`);
+    .map(([cluster, auditedMs]) => `Not audited since ${shortUtc(auditedMs, atMs)} (${cluster})`);
 }
 
 function backupTexts({ kind, places }: Explanation): string[] {
@@ -181,7 +183,7 @@ function causeTexts(view: Explanation): string[] {
         diagnosis.kind === "set" && kind === "domain"
           ? `${setPhrase(diagnosis.key)}: ${line}`
           : line;
-      texts.set(key, [...(texts.get(key) ?? []), diagnosis.cluster]);
+      texts.set(key, [...(texts.get(key) ?? []), clusterName(view, diagnosis.cluster)]);
     }
   }
   const shown = [...texts].map(([text, of]) => (several ? `${text} (${some(of)})` : text));
@@ -196,16 +198,16 @@ function some(clusters: readonly string[]): string {
 }
 
 function diagnosisLines(diagnosis: Diagnosis, view: Explanation): string[] {
-  const time = (ms: number): string => dayTime(ms, view.atMs);
+  const time = (ms: number): string => shortUtc(ms, view.atMs);
   if (diagnosis.verdict === "none") return [];
   if (diagnosis.verdict === "unknown")
-    return [plainText(say`unknown: ${unknownClause(diagnosis)}`, time)];
+    return [shortText(say`unknown: ${unknownClause(diagnosis)}`, view.atMs)];
   return shownCauses(diagnosis, view).map((cause) => {
     const { code, because, confidence, evidence, overMs } = cause;
     const sources = [...new Set(evidence.map(({ source }) => SOURCE_NAMES[source]))];
     const by = sources.length === 0 ? "" : ` by ${sources.join(", ")}`;
     const over = overMs === null ? "" : `; over since ${time(overMs)}`;
-    const clause = plainText(becauseClause(because, "brief"), time);
+    const clause = shortText(becauseClause(because, "brief"), view.atMs);
     const sure =
       confidence === "proven" ? `proven${by}` : `${confidence}${by === "" ? "" : `,${by}`}`;
     return `${CAUSE_TITLES[code]}: ${clause}; ${sure}${over}`;

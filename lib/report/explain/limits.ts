@@ -5,10 +5,10 @@ import type { Across } from "../../finding/across.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Refusal, Silence } from "../../ratelimit/evidence.ts";
 import { bar, isLow } from "../budgets.ts";
-import { type Explanation, ownClusters } from "./explanation.ts";
-import { plainText, say } from "../part.ts";
+import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
+import { plainText, say, shortUtc } from "../part.ts";
 import { leftText, setPhrase } from "../phrases/limits.ts";
-import { count, dayTime, type Page, paragraph, spanPhrase } from "../text.ts";
+import { count, type Page, paragraph, spanPhrase } from "../text.ts";
 import { MAX_ROWS } from "./places.ts";
 
 /** Each limit once: of sets and of their domains. */
@@ -98,7 +98,7 @@ export function limitTexts(view: Explanation): string[] {
 function levelText(budget: Budget, view: Explanation, marks: boolean): string {
   const { limit, nextSlotMs, fullAtMs, freeFromMs, atLeast, unseenSinceMs, overshot } = budget;
   const own = ownClusters(view);
-  const time = (ms: number): string => dayTime(ms, view.atMs);
+  const time = (ms: number): string => shortUtc(ms, view.atMs);
   const refusal = refusalOf(budget, own);
   if (refusal !== null)
     return `0 of ${limit.burst} left until ${time(refusal.retryAtMs)} (429 in the log of ${podOf(refusal.where)})`;
@@ -134,11 +134,11 @@ function otherTexts(budget: Budget, view: Explanation): string[] {
       .filter(({ cluster }) => !own.has(cluster))
       .map(
         ({ cluster, retryAtMs, where }) =>
-          `${cluster} reports a 429 until ${dayTime(retryAtMs, view.atMs)} (log of ${podOf(where)})`,
+          `${clusterName(view, cluster)} reports a 429 until ${shortUtc(retryAtMs, view.atMs)} (log of ${podOf(where)})`,
       ),
     ...beside.map(
       ({ cluster, count: n, atMost }) =>
-        `the log of ${cluster} reports ${n} more this week; with them ${atMost} of ${limit.burst} left`,
+        `the log of ${clusterName(view, cluster)} reports ${n} more this week; with them ${atMost} of ${limit.burst} left`,
     ),
     ...(overrideSeen === null
       ? []

@@ -5,12 +5,17 @@ import { serialKey } from "../../ratelimit/issuance.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
 import type { CertificateRecord, GapRecord } from "../../state/document.ts";
 import type { Loss } from "../../state/secrets.ts";
-import { plainText } from "../part.ts";
+import { shortText, shortUtc } from "../part.ts";
 import { seenText } from "../phrases.ts";
 import { hintText } from "../phrases/hints.ts";
 import { reasonText } from "../phrases/reasons.ts";
-import { dayTime, span, tableLines } from "../text.ts";
-import { type ExplainedPlace, type ExplainPage, type Explanation } from "./explanation.ts";
+import { span, tableLines } from "../text.ts";
+import {
+  clusterName,
+  type ExplainedPlace,
+  type ExplainPage,
+  type Explanation,
+} from "./explanation.ts";
 
 /** Rows of a table; more are counted. */
 export const MAX_ROWS = 20;
@@ -69,12 +74,12 @@ export function statusText(place: ExplainedPlace, view: Explanation): string {
   const seen =
     asLastSeen === null
       ? ""
-      : `; as last seen ${dayTime(parseMs(asLastSeen), view.atMs)}, the cluster can't be reached now`;
+      : `; as last seen ${shortUtc(parseMs(asLastSeen), view.atMs)}, the cluster can't be reached now`;
   return `${conditionSentence(entry, view)}${seen}`;
 }
 
 function conditionSentence(entry: CertificateEntry, { atMs, findings }: Explanation): string {
-  const time = (ms: number): string => dayTime(ms, atMs);
+  const time = (ms: number): string => shortUtc(ms, atMs);
   switch (entry.condition) {
     case "pending":
       return entry.missingContent.issuedFor === undefined
@@ -93,7 +98,7 @@ function conditionSentence(entry: CertificateEntry, { atMs, findings }: Explanat
       const end = endText(record.notAfter, atMs);
       if (verdict.valid) {
         const revoked = findings.find(({ code }) => code === "certificate_revoked");
-        if (revoked !== undefined) return `REVOKED: ${plainText(seenText(revoked), time)}`;
+        if (revoked !== undefined) return `REVOKED: ${shortText(seenText(revoked), atMs)}`;
         const isExpiring = findings.some(({ code }) => code === "expiring");
         const due = `renewal was due ${time(renewalMs(record))}`;
         if (isExpiring) return `EXPIRES ${end}; ${due}${staging}`;
@@ -120,7 +125,7 @@ function gapText({ state, since, reasons, hints = [] }: GapRecord, atMs: number)
   const word = GAPS.get(state) ?? state.replaceAll("_", " ").toUpperCase();
   const sentences = hints.map(hintText).filter((text) => text !== "");
   const why = word === "UNREADABLE" && reasons.length > 0 ? `: ${reasonText(reasons)}` : "";
-  return `${word} since ${dayTime(parseMs(since), atMs)}${why}${
+  return `${word} since ${shortUtc(parseMs(since), atMs)}${why}${
     sentences.length === 0 ? "" : `. ${sentences.join(" ")}`
   }`;
 }
@@ -128,8 +133,8 @@ function gapText({ state, since, reasons, hints = [] }: GapRecord, atMs: number)
 function endText(notAfter: string, atMs: number): string {
   const left = parseMs(notAfter) - atMs;
   return left < 0
-    ? `${span(left)} ago (${dayTime(parseMs(notAfter), atMs)})`
-    : `in ${span(left)} (${dayTime(parseMs(notAfter), atMs)})`;
+    ? `${span(left)} ago (${shortUtc(parseMs(notAfter), atMs)})`
+    : `in ${span(left)} (${shortUtc(parseMs(notAfter), atMs)})`;
 }
 
 /** The condition in a table's cell. */
@@ -143,10 +148,11 @@ function conditionWord({ condition, verdict, loss, missingContent }: Certificate
 
 /** `several`: they are in several clusters. */
 export function placeLines(
-  { kind, places }: Explanation,
+  view: Explanation,
   several: boolean,
   { room, style, verbose }: ExplainPage,
 ): string[] {
+  const { kind, places } = view;
   if (places.length === 0) return [];
   const rank = ({ entry }: ExplainedPlace): number => (entry.verdict?.valid === true ? 1 : 0);
   const optional = (shown: boolean, cell: string): string[] => (shown ? [cell] : []);
@@ -157,7 +163,7 @@ export function placeLines(
   const rows = sorted
     .slice(0, most)
     .map((place) => [
-      ...optional(several, place.entry.cluster),
+      ...optional(several, clusterName(view, place.entry.cluster)),
       place.entry.key,
       ...optional(named, titleOf(place.entry)),
       conditionWord(place.entry),
