@@ -108,7 +108,8 @@ function isBack(
     code === "not_found" &&
     loss === null &&
     verdict?.valid === true &&
-    parseMs(holder.recordedAt) > lastMs
+    // The line's time is the node's.
+    parseMs(holder.recordedAt) > lastMs + SKEW_MS
   );
 }
 
