@@ -19,7 +19,7 @@ interface Options {
 
 export function demoCommand(io: Io, runCommand: Line): Command {
   return new Command("demo")
-    .description("Lose and restore certificates on a sample cluster in this process")
+    .description("Lose and restore certificates on a sample cluster")
     .option("--full", "Run every command on a cluster with many problems")
     .optionsGroup("General:")
     .option("--no-color", "Print without color")
