@@ -103,6 +103,14 @@ export class CertkeepError extends Error {
   }
 }
 
+/** A command at the end of a text, for pasting: a full stop would be pasted with it. */
+const COMMAND_LAST = /: (?:certkeep|kubectl|aws|age|openssl|chmod) [^.]*(?:\.[^. ][^.]*)*$/u;
+
+/** The text as a sentence: with a full stop, unless it ends with a stop or a command. */
+export function ended(text: string): string {
+  return /[.?!:]$/u.test(text) || text === "" || COMMAND_LAST.test(text) ? text : `${text}.`;
+}
+
 /** Whether `error` is the project's own, of one of `codes` where any are given. */
 export function isCertkeepError(error: unknown, ...codes: ErrorCode[]): error is CertkeepError {
   return error instanceof CertkeepError && (codes.length === 0 || codes.includes(error.code));

@@ -111,7 +111,7 @@ async function outcomeOf(
     throw usage(
       "certkeep check",
       "standard input (-) named more than once",
-      "it once; chain and key may come together in it",
+      "it once, with chain and key in it",
     );
   }
   for (const path of [certificate, key, options.anchors])
@@ -231,7 +231,7 @@ async function checkFolder(
   if (key !== null)
     throw usage(
       plain(folder),
-      "a folder, and a key named beside it",
+      "a folder together with a key",
       "a certificate's file before the key, or the folder alone",
     );
   const names = await listing(io, folder);

@@ -61,12 +61,12 @@ async function setUp(io: Io, options: Options): Promise<void> {
   if (options.yes !== true && !io.interactive) {
     throw new CertkeepError("usage", {
       where: "certkeep init",
-      found: "nobody to ask, since this isn't a terminal",
-      expected: "a terminal, or --yes to take the defaults",
+      found: "this isn't a terminal, so nothing can be asked",
+      expected: "--yes, which takes the defaults",
       todo:
         options.aws === true
-          ? "certkeep init --aws --yes --region REGION --webhook env:NAME (or none)"
-          : "certkeep init --yes",
+          ? "Run: certkeep init --aws --yes --region REGION --webhook env:NAME"
+          : "Run: certkeep init --yes",
     });
   }
   const shown = (path: string): string =>

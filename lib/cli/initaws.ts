@@ -59,7 +59,7 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
   if (webhook === null && asking === null && !(await parts.secrets.exists(webhookSecret(stage)))) {
     throw new CertkeepError("usage", {
       where: "--webhook",
-      found: "none, and nobody to ask",
+      found: "none",
       expected:
         "--webhook env:NAME of an environment variable that holds the URL, or --webhook none",
     });

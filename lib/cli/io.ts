@@ -2,7 +2,7 @@
  * What a command has of the world around it: streams, environment, terminal. Made once, in run.ts.
  */
 import type { Readable, Writable } from "node:stream";
-import type { CertkeepError } from "../error.ts";
+import { ended, type CertkeepError } from "../error.ts";
 import { plain, plainJson, plainOutput } from "../plain.ts";
 
 /** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
@@ -71,7 +71,8 @@ export function overwrite(stream: Writable, text: string): void {
  */
 export function tell(io: Io, error: CertkeepError): void {
   const isUsage = /^certkeep( |$)/u.test(error.parts.where);
-  writeLine(io.stderr, `${isUsage ? "" : "certkeep: "}${error.message}`);
+  const [first = "", ...lines] = error.message.split("\n");
+  writeLine(io.stderr, [`${isUsage ? "" : "certkeep: "}${ended(first)}`, ...lines].join("\n"));
   const { file, shown } = io.inUse;
   if (error.exitCode === 2 && file !== null && !shown && !isOf(error, file)) showConfig(io);
   io.exit(error.exitCode);
@@ -79,8 +80,10 @@ export function tell(io: Io, error: CertkeepError): void {
 
 /** Writes notes of a use case to standard error. */
 export function noteTo(io: Io): (message: string) => void {
-  return (message) =>
-    writeLine(io.stderr, `certkeep: ${message.split("\n").map(plain).join("\n")}`);
+  return (message) => {
+    const [first = "", ...lines] = message.split("\n");
+    writeLine(io.stderr, `certkeep: ${[ended(plain(first)), ...lines.map(plain)].join("\n")}`);
+  };
 }
 
 /** Whether `error` is about a place in this file: it names it. */

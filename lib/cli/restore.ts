@@ -76,9 +76,7 @@ function parseForce(text: string, before: readonly PlanCode[] = []): readonly Pl
   const named = text.split(",").map((code) => {
     const known = isPlanCode(code) && FORCIBLE.includes(code) ? code : null;
     if (known === null)
-      throw new InvalidArgumentError(
-        `Expected what is to be overridden, of: ${FORCIBLE.join(", ")}.`,
-      );
+      throw new InvalidArgumentError(`Expected one or more of: ${FORCIBLE.join(", ")}.`);
     return known;
   });
   return [...before, ...named];
@@ -224,13 +222,13 @@ function checkOptions(options: Options): void {
   if (options.apply === true && options.dryRun !== undefined)
     wrong("--apply and --dry-run=server", "one of them");
   if (options.offline !== undefined && options.dryRun !== undefined)
-    wrong("--offline and --dry-run=server", "one of them: without a cluster nobody rehearses");
+    wrong("--offline and --dry-run=server", "one of them: --offline asks no server");
   if (options.follow !== undefined && options.apply !== true)
     wrong("--follow without --apply", "--apply as well");
   if (options.fromCluster !== undefined && options.rebuilt === true)
     wrong(
       "--from-cluster and --rebuilt",
-      "one of them: --rebuilt takes the cluster's own earlier copies",
+      "one of them: --rebuilt takes the cluster's own earlier backups",
     );
 }
 

@@ -32,7 +32,7 @@ export function deployedConfig(config: Config, env: Environment): Config {
     if (form.test(text)) return text;
     throw new CertkeepError("config_invalid", {
       where: `the function's environment, ${name}`,
-      found: "a text of another form, not shown here",
+      found: "another form of text (not shown)",
       expected,
       todo: "Deploy again",
     });

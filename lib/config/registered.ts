@@ -115,7 +115,7 @@ function parseAs<T extends z.ZodMiniType>(
   }
   const parsed = schema.safeParse(value);
   if (format !== FORMAT || !parsed.success)
-    throw half(where, "a secret that isn't whole", `{"format": ${FORMAT}, …} with ${expected}`);
+    throw half(where, "an incomplete secret", `{"format": ${FORMAT}, …} with ${expected}`);
   return parsed.data;
 }
 
@@ -156,7 +156,7 @@ export function registeredEntry(
     throw half(
       where,
       "the path of a kubeconfig",
-      "none: in a registry the kubeconfig stands beside the registration",
+      "none: in a registry the kubeconfig is part of the registration",
     );
   if (restoreKubeconfig !== null && restoreKubeconfig !== own)
     throw half(where, "another restoreKubeconfig than its own", own);

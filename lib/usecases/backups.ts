@@ -116,7 +116,7 @@ function listedCopy(
       ? {
           code: "headers_differ",
           place: "header",
-          found: `a copy of ${header.cluster}/${header.namespace}/${header.secret}`,
+          found: `a backup of ${header.cluster}/${header.namespace}/${header.secret}`,
           expected: `one of ${cluster}/${place.namespace}/${place.secret}, as its key says`,
         }
       : null,

@@ -98,11 +98,11 @@ export async function runDrill(
 function outOfTime(examined: number, all: number): CertkeepError {
   return new CertkeepError("deadline", {
     where: "drill",
-    found: `the time was over with ${examined} of ${all} copies looked at`,
-    expected: "all of them, and what is past its time removed",
+    found: `timed out with ${examined} of ${all} backups tested`,
+    expected: "all of them, and old ones pruned",
     todo:
       "Give the functions more time or memory (timeoutSeconds, memoryMb in serverless.yml), or " +
-      "run from a machine of yours: certkeep drill",
+      "run it elsewhere: certkeep drill",
   });
 }
 

@@ -164,9 +164,7 @@ async function chooseContexts(
   } catch (error) {
     // A kubeconfig that can't be read keeps nobody from setting up.
     if (!(error instanceof CertkeepError) || contexts !== null) throw error;
-    ports.note(
-      `${error.message}. Going on without: the clusters can be named in certkeep.yaml later.`,
-    );
+    ports.note(`${error.message}. Continuing without it. Name clusters in certkeep.yaml later.`);
   }
   const unknown = contexts?.find((context) => !choices.some(({ name }) => name === context));
   if (unknown !== undefined)
@@ -253,8 +251,8 @@ async function replaceText(
     where: path,
     found:
       after === null
-        ? "a file into which clusters can't be put safely"
-        : "a file that somebody changed in the meantime",
+        ? "a file that clusters can't be added to safely"
+        : "a file that changed in the meantime",
     expected: after === null ? "settings, one a line" : "the same as before",
     todo: after === null ? "Name them there, under clusters:" : "Run certkeep init again",
   });

@@ -105,7 +105,7 @@ async function removeConfigured(name: string, { configured, note }: RegisterPort
   else
     throw new CertkeepError("state_conflict", {
       where: configured.file,
-      found: "a change by somebody else in the meantime",
+      found: "a change by another process",
       todo: `Take the entry ${name} out of it: the cluster is registered now`,
     });
 }
@@ -235,9 +235,7 @@ async function writeRegistration(
   throw new CertkeepError("state_conflict", {
     where,
     found:
-      before === null
-        ? "a registration that somebody else made in the meantime"
-        : "a change by somebody else in the meantime",
-    todo: "It was left as it is. Look at it, then run this again",
+      before === null ? "a registration that another process made" : "a change by another process",
+    todo: "It was left as it is. Check it, then run this again",
   });
 }

@@ -120,7 +120,7 @@ async function rekeyCluster(
     throw new CertkeepError("usage", {
       where: `cluster ${cluster}`,
       found: "no recipients in the configuration",
-      expected: "whom its copies are to be sealed for",
+      expected: "recipients to encrypt its backups for",
       todo: "Name them under recipients: in certkeep.yaml",
     });
   const state = (await loadState(ports.states, cluster))?.state ?? null;

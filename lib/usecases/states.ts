@@ -66,7 +66,7 @@ async function loadDocument<T>(
     where: `${states.url}/${name}, ${place}`,
     found,
     expected,
-    todo: newer ? "It was written by a newer certkeep: update this one" : kind.todo.damaged,
+    todo: newer ? "Update certkeep: a newer version wrote it" : kind.todo.damaged,
   });
 }
 
@@ -88,7 +88,7 @@ async function saveDocument<T>(
   throw new CertkeepError("state_conflict", {
     where: `${states.url}/${name}`,
     found: `other writers, ${WRITE_TRIES} times in a row`,
-    expected: "a moment's rest",
+    expected: "no other writer",
     todo: kind.todo.conflict,
   });
 }
@@ -102,8 +102,8 @@ const STATE: DocumentKind<StateDocument> = {
   merge: mergeStates,
   todo: {
     damaged:
-      "Nothing was written. Put an older revision in its place, or move it away: the next audit " +
-      "then starts again, and copies are found again",
+      "Nothing was written. Replace it with an older revision, or move it away: the next audit " +
+      "then starts fresh and finds the backups again",
     conflict: "Run it again",
   },
 };

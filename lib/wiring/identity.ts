@@ -74,13 +74,13 @@ function missing(where: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("identity_invalid", {
     where,
     found,
-    expected: "the age identity that the copies are sealed for",
+    expected: "the age identity that decrypts the backups",
     todo,
   });
 }
 
 function noneAt(path: string, todo: string): CertkeepError {
-  return missing(path, "no identity there", todo);
+  return missing(path, "no identity", todo);
 }
 
 async function openerOf(
@@ -115,7 +115,7 @@ async function read(
   if (!reference.startsWith("file:") && /^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
     throw new CertkeepError("identity_invalid", {
       where: reference.slice(0, 80),
-      found: "a kind of reference that isn't read from here",
+      found: "an unknown kind of reference",
       expected: "a file, -, file:PATH, env:NAME or secretsmanager://NAME",
     });
   }

@@ -49,7 +49,7 @@ export async function readReference(
   if (!isSecretReference(reference))
     return {
       ok: false,
-      found: "a kind of reference that isn't read from here",
+      found: "an unknown kind of reference",
       absent: false,
       error: null,
     };

@@ -143,7 +143,7 @@ async function registeredKubeconfig(
     where: `cluster ${cluster}`,
     found: `no registration in ${registry.url}`,
     expected: "one",
-    todo: `certkeep clusters add ${cluster}`,
+    todo: `Run: certkeep clusters add ${cluster}`,
   });
 }
 

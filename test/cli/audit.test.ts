@@ -245,7 +245,7 @@ describe("certkeep audit", () => {
       expect(JSON.parse(after)).toMatchObject({ format: 7, future: { kept: true } });
       expect(after).toContain("kept too");
       await writeFile(await newest(), JSON.stringify({ ...newer, readableFrom: 7 }));
-      expectPlain(await certkeep(["audit"]), 3, /newer certkeep/);
+      expectPlain(await certkeep(["audit"]), 3, /Update certkeep: a newer version wrote it/);
     },
   );
 

@@ -344,7 +344,7 @@ describe("certkeep check, usage", () => {
     ["a manifest without a Secret", ["none.yaml"], null, "none with a certificate"],
     ["standard input twice", ["-", "-"], "", "more than once"],
     ["a folder without a pair", ["nothing"], null, "no pair among them"],
-    ["a folder and a key", ["live", "good.key"], null, "a key named beside it"],
+    ["a folder and a key", ["live", "good.key"], null, "a folder together with a key"],
     ["no instant", ["good.crt", "good.key", "--at", "yesterday"], null, "RFC 3339"],
     [
       "an instant without offset",

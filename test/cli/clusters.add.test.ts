@@ -138,7 +138,7 @@ describe("the credential that is asked for", () => {
       restoreRole: `${READ}-restore`,
     });
     expect(eksOf(asked({}), existing, "token")).toBeNull();
-    expect(() => eksOf(asked({ eks }), null, "eks")).toThrow(/--eks: too little/);
+    expect(() => eksOf(asked({ eks }), null, "eks")).toThrow(/--eks: no cluster or no role/);
   });
 
   it("takes days and ARMs, and refuses what is neither", () => {
@@ -229,7 +229,7 @@ describe("what is printed", () => {
       "a bucket that is no state's",
       config,
       ["--state", "secretsmanager://x"],
-      /--state: a URL of no store/,
+      /--state: a URL of an unknown kind of store/,
     ],
     [
       "backups in Secrets Manager",
@@ -241,7 +241,7 @@ describe("what is printed", () => {
       "nobody who can decrypt",
       { ...config, recipients: [] },
       [],
-      /recipients: none in certkeep.yaml.*who can decrypt/,
+      /recipients: none in certkeep.yaml.*the recipients that can decrypt/,
     ],
     ["no ARN", config, ["--role", "x"], /--role: no ARN of an IAM role/],
   ])("for --in-cluster is refused with %s", async (_what, settings, args, message) => {

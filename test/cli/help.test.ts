@@ -138,11 +138,11 @@ describe("a command line that can't be understood", () => {
     ],
     [
       ["audit", "prod", "--context", "x"],
-      "certkeep: --context x: it is given together with prod. Name the cluster once",
+      "certkeep: --context x: it is given together with prod. Name the cluster once.",
     ],
     [
       ["version", "--json", "-o", "yaml"],
-      "certkeep: --json with -o yaml: two formats. Leave one of them out",
+      "certkeep: --json with -o yaml: two formats. Leave one of them out.",
     ],
   ])("%j", async (args, expected) => {
     expect(await certkeep(...args)).toEqual({ code: 2, out: "", err: `${expected}\n` });

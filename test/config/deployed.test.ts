@@ -68,7 +68,7 @@ describe("a function's settings", () => {
 
   it("show no value that isn't of its form", () => {
     expect(() => deployedConfig(PACKAGED, { CERTKEEP_IDENTITY: "AGE-SECRET-KEY-1CANARY" })).toThrow(
-      /CERTKEEP_IDENTITY: found a text of another form, not shown here|CERTKEEP_IDENTITY: a text of another form, not shown here/,
+      /CERTKEEP_IDENTITY: found another form of text \(not shown\)|CERTKEEP_IDENTITY: another form of text \(not shown\)/,
     );
     expect(() => deployedConfig(PACKAGED, { CERTKEEP_STATE: "https://canary" })).not.toThrow(
       /canary/,

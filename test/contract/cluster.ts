@@ -359,7 +359,7 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
         gather((await reader("stranger")).listMetadata({ namespace: null })),
       );
       expect(failure.code).toBe("cluster_unauthorized");
-      expect(failure.message).toContain("doesn't accept the credential (status 401, Unauthorized)");
+      expect(failure.message).toContain("rejected the credential (status 401, Unauthorized)");
       expect(failure.parts.answered).toBe(true);
     });
 

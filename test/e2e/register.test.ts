@@ -851,7 +851,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         await waitUntil("the token to be refused", 20_000, async () =>
           (audit = await certkeep("audit", "named")).stderr.includes("doesn't accept"),
         );
-        expect(audit.stderr).toContain("the server doesn't accept the credential");
+        expect(audit.stderr).toContain("the server rejected the credential");
         const { lines } = await doctor("named");
         expect(
           lines.find(({ id, level }) => id === "credential" && level === "fail"),

@@ -118,7 +118,7 @@ describe("a drill by the function", () => {
         withoutGood: null,
         problems: [{ code: "deadline" }],
       });
-      expect(answer.problems[0]?.message).toContain("1 of 3 copies looked at");
+      expect(answer.problems[0]?.message).toContain("1 of 3 backups tested");
       expect(telemetry.numbers).toEqual({ DrillFailed: 1 });
       expect(await run(others)).toMatchObject({
         interrupted: false,

@@ -72,8 +72,7 @@ describe("a cluster that isn't read in its time", () => {
         scope,
         code: "deadline",
         message:
-          "cluster bad: the time for this audit was over before everything was read. The next " +
-          "audit reads the rest",
+          "cluster bad: timed out before everything was read. The next " + "audit reads the rest",
       },
     ]);
     expect((await loadState(world.states, "bad"))?.state.audit?.complete).toBe(false);

@@ -271,7 +271,7 @@ const BREAKS: readonly Break[] = [
     name: "an identity that isn't where it is said to be",
     do: ({ file }) => renameSync(file("keys/identity.txt"), file("keys/away")),
     line: "fail identity",
-    text: /no identity there/,
+    text: /no identity/,
     code: 2,
   },
   {

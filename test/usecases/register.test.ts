@@ -417,23 +417,23 @@ describe("one plain message for", () => {
       {
         refusal: new CertkeepError("cluster_unauthorized", {
           where: "cluster prod",
-          found: "the server doesn't accept the credential",
+          found: "the server rejected the credential",
           answered: true,
         }),
       },
       EKS,
-      /EKS doesn't let the role in[\s\S]*aws eks create-access-entry --cluster-name prod --region eu-west-1 --principal-arn arn:aws:iam::123456789012:role\/r --kubernetes-groups certkeep-prod-read/,
+      /EKS denied the role[\s\S]*aws eks create-access-entry --cluster-name prod --region eu-west-1 --principal-arn arn:aws:iam::123456789012:role\/r --kubernetes-groups certkeep-prod-read/,
     ],
     [
       "a role that AWS doesn't let this process take on",
       {
         refusal: new CertkeepError("cluster_unauthorized", {
           where: "role r",
-          found: "AWS doesn't let this process take it on",
+          found: "AWS denied assuming it",
         }),
       },
       EKS,
-      /^role r: AWS doesn't let this process take it on$/,
+      /^role r: AWS denied assuming it$/,
     ],
   ])("%s", async (_name, change, request, message) => {
     const at = world(change as Partial<FakeCluster>);

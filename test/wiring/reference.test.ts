@@ -58,7 +58,7 @@ describe("a reference", () => {
     ["file:FOLDER/more", "a file of more than 1048576 bytes", false],
     ["secretsmanager://none", "no such secret, or nothing in it", true],
     ["secretsmanager://blank", "no such secret, or nothing in it", true],
-    ["vault://there", "a kind of reference that isn't read from here", false],
+    ["vault://there", "an unknown kind of reference", false],
   ])("%s: %s", async (reference, found, absent) => {
     expect(await read(reference)).toEqual({ ok: false, found, absent, error: null });
   });

@@ -81,9 +81,9 @@ async function unlock(
   if (!/\n-> scrypt /.test(header)) {
     throw invalid(
       where,
-      "a file that is sealed for recipients, such as a copy",
+      "an encrypted file, such as a backup",
       "an identity file",
-      "Open it with its own identity first: age -d -i OTHER",
+      "Decrypt it with its own identity first: age -d -i OTHER",
     );
   }
   const passphrase = ask === null ? null : await ask(where);
@@ -91,8 +91,8 @@ async function unlock(
     throw invalid(
       where,
       "an identity that is protected by a passphrase",
-      "somebody to ask for it",
-      "Run it in a terminal, or open it into memory and pass it on: age -d FILE | certkeep " +
+      "a terminal to ask for it",
+      "Run it in a terminal, or decrypt it and pass it on: age -d FILE | certkeep " +
         "restore … --identity -",
     );
   }
@@ -102,11 +102,7 @@ async function unlock(
   try {
     plain = await decrypter.decrypt(file);
   } catch {
-    throw invalid(
-      where,
-      "a passphrase that doesn't open it (or the file is damaged)",
-      "its passphrase",
-    );
+    throw invalid(where, "a wrong passphrase, or a damaged file", "its passphrase");
   }
   try {
     return await parseLines(
@@ -135,14 +131,14 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
     if (line.startsWith("age1")) {
       throw invalid(
         place,
-        "a recipient, which only seals",
+        "a recipient, which can only encrypt",
         "an identity (AGE-SECRET-KEY-1…)",
         "The identity is in the file that was made together with it",
       );
     }
     const isPem = PEM_KEY.test(line);
     if (!isPem && !line.startsWith("AGE-PLUGIN-"))
-      throw invalid(place, "a line that is no identity", "AGE-SECRET-KEY-1… or a comment");
+      throw invalid(place, "a line that isn't an identity", "AGE-SECRET-KEY-1… or a comment");
     others.push(
       `${place}: ${isPem ? "an SSH or other private key" : "an identity of an age plugin"}`,
     );
@@ -153,7 +149,7 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
   if (others.length > 0)
     throw invalid(
       where,
-      `nothing but ${others.join(", ")}, which certkeep doesn't open with`,
+      `only ${others.join(", ")}, which certkeep can't decrypt with`,
       "an identity (AGE-SECRET-KEY-1…)",
     );
   throw invalid(
@@ -171,7 +167,7 @@ async function nativeIdentity(place: string, line: string): Promise<Identity> {
   } catch {
     throw invalid(
       place,
-      "an identity with a typing error or cut off: its checksum doesn't fit",
+      "an identity with a wrong checksum: it is mistyped or cut off",
       "AGE-SECRET-KEY-1… as it was made",
     );
   }

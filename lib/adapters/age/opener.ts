@@ -36,7 +36,7 @@ export async function createOpener(
   async function open(sealed: string): Promise<Uint8Array> {
     const file = dearmor(sealed);
     if (file === null)
-      throw failed("an armored age file that is damaged or cut off", "a whole one");
+      throw failed("an armored age file that is damaged or cut off", "an undamaged one");
     if (!isBounded(file))
       throw failed(
         "an age file with a longer header than any backup has",
@@ -46,11 +46,11 @@ export async function createOpener(
       return await decrypter.decrypt(file);
     } catch (error) {
       const others = error instanceof Error && error.message.includes("no identity matched");
-      if (!others) throw failed("an age file that is damaged", "a whole one");
+      if (!others) throw failed("an age file that is damaged", "an undamaged one");
       throw new CertkeepError("sealed_for_others", {
         where: "encrypted backup",
-        found: `a copy that is sealed for others, not for ${recipients.join(" or ")}`,
-        expected: "one of its recipients' identities",
+        found: `encrypted for other recipients, not for ${recipients.join(" or ")}`,
+        expected: "an identity of one of its recipients",
       });
     }
   }

@@ -16,7 +16,7 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
       where: "recipients",
       found: "none",
       expected: "at least one age recipient (age1…)",
-      todo: "certkeep init makes one",
+      todo: "Run: certkeep init",
     });
   }
   if (recipients.length > MAX_RECIPIENTS) {
@@ -44,7 +44,7 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
   } catch {
     throw new CertkeepError("seal_failed", {
       where: `recipients ${recipients.map((recipient) => named(recipient)).join(", ")}`,
-      found: "age could not seal for them",
+      found: "age could not encrypt for them",
       expected: "recipients made by age-keygen or certkeep init",
     });
   }

@@ -50,7 +50,7 @@ export function roleCredentials(
           : "an error without a name";
       throw new CertkeepError("cluster_unauthorized", {
         where: `role ${role}`,
-        found: `AWS doesn't let this process take it on (${name})`,
+        found: `AWS denied assuming it (${name})`,
         todo:
           "Let the identity that certkeep runs as assume the role (its trust policy, and " +
           "sts:AssumeRole), or log in to AWS",

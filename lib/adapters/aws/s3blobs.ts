@@ -57,7 +57,7 @@ export function createS3Blobs(
     if (document.byteLength > MAX_DOCUMENT_BYTES) {
       throw new CertkeepError("store_full", {
         where: `${shown}/${key}`,
-        found: `a copy of ${document.byteLength} bytes`,
+        found: `a backup of ${document.byteLength} bytes`,
         expected: `${MAX_DOCUMENT_BYTES} at most`,
       });
     }

@@ -140,7 +140,7 @@ export async function getObject(
       if (isChecksumMismatch(error)) throw awsFailure(error, asked);
       throw new CertkeepError("store_unavailable", {
         where: asked.where,
-        found: `the answer broke off before its end, ${READ_ATTEMPTS} times`,
+        found: `the answer was cut off, ${READ_ATTEMPTS} times`,
         expected: "the whole object",
         todo: "Check the network and the proxy in between; the next run tries again",
       });
@@ -316,7 +316,7 @@ function nextOf(next: string | undefined, last: string | undefined, where: strin
   if (next !== undefined && next !== "" && next !== last) return next;
   throw new CertkeepError("store_unavailable", {
     where,
-    found: "a listing that says there is more, and not from where",
+    found: "a truncated listing without a continuation token",
     expected: "the whole listing",
     todo: "The next run tries again",
   });

@@ -85,7 +85,7 @@ class S3States implements StateStore {
         found,
         expected,
         todo:
-          "Look for an older version that is whole: aws s3api list-object-versions --bucket " +
+          "Look for an undamaged older version: aws s3api list-object-versions --bucket " +
           `${this.#bucket} --prefix ${place.key}`,
       });
     for (const { versionId } of versions.slice(1, VERSIONS_TRIED + 1)) {
@@ -98,7 +98,7 @@ class S3States implements StateStore {
         found,
         expected,
         todo:
-          `Its version ${versionId} is whole; this goes on from there: aws s3api copy-object ` +
+          `Version ${versionId} is undamaged. Continue from it: aws s3api copy-object ` +
           `--bucket ${this.#bucket} --key ${place.key} --copy-source ` +
           `'${this.#bucket}/${place.key}?versionId=${versionId}'`,
       });
@@ -108,8 +108,8 @@ class S3States implements StateStore {
       found,
       expected,
       todo:
-        `No older version is whole: aws s3 mv ${where} ${where}.damaged starts again (copies ` +
-        "stay, but are told as not recorded)",
+        "No older version is undamaged. Start fresh (backups stay, as not recorded): " +
+        `aws s3 mv ${where} ${where}.damaged`,
     });
   }
 

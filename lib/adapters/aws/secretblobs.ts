@@ -90,7 +90,7 @@ class SecretBlobs implements BlobStore {
       if (page.NextToken !== undefined && page.NextToken === token) {
         throw new CertkeepError("store_unavailable", {
           where: this.url,
-          found: "a listing that doesn't get on",
+          found: "a listing that repeats itself",
           expected: "the whole listing",
           todo: "The next run tries again",
         });
@@ -105,9 +105,9 @@ class SecretBlobs implements BlobStore {
     if (document.byteLength > MAX_SECRET_BYTES) {
       throw new CertkeepError("store_full", {
         where,
-        found: `a copy of ${document.byteLength} bytes`,
+        found: `a backup of ${document.byteLength} bytes`,
         expected: `${MAX_SECRET_BYTES} at most, which is all that Secrets Manager takes`,
-        todo: "Keep copies in S3, which has no such limit (stores.backups: s3://BUCKET/backups)",
+        todo: "Store backups in S3, which has no such limit (stores.backups: s3://BUCKET/backups)",
       });
     }
     if (document.byteLength === 0)

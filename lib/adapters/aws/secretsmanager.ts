@@ -119,10 +119,11 @@ export function scheduledForDeletion(
 ): CertkeepError {
   return new CertkeepError(code, {
     where: `secretsmanager://${name}`,
-    found: "the secret is scheduled for deletion: until then it can neither be read nor recreated",
+    found: "the secret is scheduled for deletion, so it can't be read or recreated",
     todo:
-      `aws secretsmanager restore-secret --secret-id ${name} brings it back; aws secretsmanager ` +
-      `delete-secret --force-delete-without-recovery --secret-id ${name} frees its name at once`,
+      `Delete it now: aws secretsmanager delete-secret --force-delete-without-recovery ` +
+      `--secret-id ${name}    Or bring it back: aws secretsmanager restore-secret --secret-id ` +
+      name,
   });
 }
 

@@ -31,7 +31,7 @@ const SECRETS_FORM =
 function refuse(url: string, expected: string): CertkeepError {
   return new CertkeepError("config_invalid", {
     where: JSON.stringify(url.slice(0, 200)),
-    found: "no URL of such a store",
+    found: "not a URL of such a store",
     expected,
   });
 }

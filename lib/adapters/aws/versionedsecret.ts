@@ -138,7 +138,7 @@ export class VersionedSecret {
     }
     throw new CertkeepError("state_conflict", {
       where: secretReference(this.#name),
-      found: "a change by somebody else in the meantime",
+      found: "a change by another process",
       todo: "The registration was written and its restoring credential wasn't: run it again",
     });
   }

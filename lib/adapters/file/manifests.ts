@@ -61,7 +61,7 @@ async function readManifest(root: string, namespace: string, name: string): Prom
   } catch {
     throw new CertkeepError("store_damaged", {
       where: path,
-      found: "a file that is no whole manifest",
+      found: "a damaged manifest",
       expected: "a manifest, or none",
       todo: "Move it away",
     });
@@ -147,7 +147,7 @@ export function createManifestFolder(folder: string): {
       patchSecret: async ({ namespace, name }) => {
         throw new CertkeepError("store_unavailable", {
           where: pathOf(root, namespace, name),
-          found: "a manifest of other content lies there",
+          found: "a different manifest is already there",
           expected: "an empty folder, or the same",
           todo: "Move it away, or name another folder",
         });

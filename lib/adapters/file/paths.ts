@@ -91,8 +91,7 @@ function home(): string {
   if (isAbsolute(path)) return path;
   throw new CertkeepError("usage", {
     where: "the home folder",
-    found: "this user has none",
-    expected: "HOME to name one",
+    found: "HOME isn't set, and this user has none",
     todo: "Set HOME, or use --config with a file that names its identity and its stores",
   });
 }

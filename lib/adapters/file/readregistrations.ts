@@ -141,7 +141,7 @@ async function refuseShared(
       where: place,
       found: `a credential that others may read or write (mode ${(mode & 0o777).toString(8)})`,
       expected: "mode 600",
-      todo: "Take the rights of others away: chmod 600",
+      todo: "Take the permissions of others away with chmod 600",
     });
   }
 }

@@ -64,19 +64,19 @@ class FileStates implements StateStore {
       return new CertkeepError("state_damaged", {
         where: file,
         found,
-        expected: "a whole state document",
+        expected: "an undamaged state",
         todo:
-          `The revision before it, ${fileOf(revision)}, is whole: rename the damaged file to ` +
-          `${fileOf(newest)}.damaged to go on from there`,
+          `An older revision, ${fileOf(revision)}, is undamaged. Rename the damaged file to ` +
+          `${fileOf(newest)}.damaged to continue from it`,
       });
     }
     return new CertkeepError("state_damaged", {
       where: file,
       found,
-      expected: "a whole state document",
+      expected: "an undamaged state",
       todo:
-        `No older revision is whole: rename the folder ${join(this.#root, segment)} to begin ` +
-        "again (copies stay, but are told as not recorded)",
+        `No older revision is undamaged. Rename the folder ${join(this.#root, segment)} to ` +
+        "start fresh (backups stay, as not recorded)",
     });
   }
 
@@ -93,7 +93,7 @@ class FileStates implements StateStore {
     }
     throw new CertkeepError("state_conflict", {
       where: join(this.#root, segment),
-      found: "others wrote it faster than it could be read",
+      found: "it changed each time it was read",
       todo: "Run it again",
     });
   };

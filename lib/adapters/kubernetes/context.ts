@@ -39,7 +39,7 @@ function parseServer(cluster: KubeconfigEntry, place: string): URL {
   ) {
     throw invalid(
       place,
-      "the cluster's `server` is no address of an API server",
+      "the cluster's `server` isn't the address of an API server",
       "https://HOST:PORT",
     );
   }
@@ -67,7 +67,7 @@ function chooseProxy(parts: ContextParts, server: URL, environment: Environment)
   const url = parseProxyUrl(text);
   if (url !== null) return url;
   const where = fromEnvironment === null ? `${parts.place}, proxy-url` : "HTTPS_PROXY";
-  throw invalid(where, "no address of a proxy", "http://, https:// or socks5://HOST:PORT");
+  throw invalid(where, "not the address of a proxy", "http://, https:// or socks5://HOST:PORT");
 }
 
 /** What an exec plugin learns of the cluster (client-go rest/exec.go, `ConfigToExecCluster`). */

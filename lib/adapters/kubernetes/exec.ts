@@ -120,7 +120,7 @@ export async function runExec(config: ExecConfig, options: ExecOptions): Promise
       (exit.failed ?? "gave no ExecCredential with a token or certificate"),
     todo:
       exit.failed === null
-        ? "Run it by hand and look at what it prints"
+        ? "Run it by hand and check what it prints"
         : "Run it by hand and log in where it asks to",
   });
 }

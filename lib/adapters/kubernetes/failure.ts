@@ -168,10 +168,10 @@ export function statusError(
     const since =
       expired === null
         ? "it has expired or was revoked"
-        : `by its own words it ends at ${new Date(expired).toISOString()}`;
+        : `its own expiry is ${new Date(expired).toISOString()}`;
     return new CertkeepError("cluster_unauthorized", {
       where,
-      found: `the server doesn't accept the credential (${shown}); ${since}`,
+      found: `the server rejected the credential (${shown}); ${since}`,
       todo: "Fetch a new token or kubeconfig for this cluster",
       answered: true,
     });
@@ -197,7 +197,7 @@ export function statusError(
       found:
         `the server ${status === 429 ? "is too busy to answer" : "failed"} (${shown}), also ` +
         `when asked again: ${what}`,
-      todo: "Look at the health of the API server; the next run tries again",
+      todo: "Check the health of the API server; the next run tries again",
     });
   }
   return new CertkeepError(code ?? "cluster_rejected", {

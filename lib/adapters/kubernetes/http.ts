@@ -193,7 +193,7 @@ function deadlineError(connection: Connection, signal: AbortSignal): CertkeepErr
   if (signal.reason instanceof CertkeepError) return signal.reason;
   return new CertkeepError("deadline", {
     where: whereOf(connection),
-    found: "the time for this cluster was over before it had answered everything",
+    found: "timed out before it had answered everything",
   });
 }
 
@@ -239,7 +239,7 @@ export class HttpClient {
     this.#closed.abort(
       new CertkeepError("deadline", {
         where: whereOf(this.connection),
-        found: "its time was over, so the connection was closed",
+        found: "timed out, so the connection was closed",
       }),
     );
     for (const { agent } of this.#agents.splice(0)) agent.destroy();

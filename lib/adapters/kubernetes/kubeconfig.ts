@@ -5,7 +5,7 @@
  * doesn't lead to may be broken. Nothing of a file's text is put into a message, since any of it
  * may be a secret.
  */
-import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { closest, distance } from "fastest-levenshtein";
 import { Composer, LineCounter } from "yaml";
 import { KUBERNETES_YAML, tokensOf } from "../../config/tokens.ts";
@@ -184,12 +184,7 @@ export async function loadKubeconfig(
     const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file), options.known);
     if (config !== null) configs.push(config);
     else if (explicit.length > 0)
-      throw invalid(
-        printable(file, 300),
-        "there is no such file",
-        "a kubeconfig",
-        "Correct the path",
-      );
+      throw invalid(printable(file, 300), "no such file", "a kubeconfig", "Correct the path");
   }
   if (configs.length > 0) return merge(configs);
   if (named.length > 0)
@@ -289,12 +284,12 @@ export async function loadConnection(options: KubeconfigOptions): Promise<Connec
   if (isInCluster(options.environment)) return inClusterConnection(options);
   const usual =
     options.homeFolder === null
-      ? "the usual place"
-      : printable(dirname(join(options.homeFolder, ".kube", "config")), 300);
+      ? "kubeconfig"
+      : printable(join(options.homeFolder, ".kube", "config"), 300);
   throw invalid(
     usual,
-    "there is no kubeconfig",
-    "a file `config`",
-    "Fetch one for your cluster, or name it by KUBECONFIG or in certkeep.yaml",
+    "no such file",
+    "a kubeconfig",
+    "Fetch one for your cluster, or name it with --kubeconfig, KUBECONFIG or in certkeep.yaml",
   );
 }

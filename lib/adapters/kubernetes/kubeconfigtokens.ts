@@ -60,7 +60,7 @@ async function lock(file: string, signal: AbortSignal | undefined): Promise<() =
       if (code !== "EEXIST")
         throw notWritable(
           file,
-          "the user's token has ended, and new tokens can't be written: no lock file can be made " +
+          "the user's token expired, and new tokens can't be written: no lock file can be made " +
             `beside it (${code})`,
           "Make file and folder writable, or refresh the token with kubectl",
         );
@@ -149,9 +149,9 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
     if (withTokens(text, user, { "id-token": "x", "refresh-token": "x" }) === null)
       throw notWritable(
         file,
-        "the user's token has ended, and there is no place in this text for another one (the " +
+        "the user's token expired, and there is no place in this text for another one (the " +
           "settings of `auth-provider` are an alias, or the user is gone)",
-        "Log in again by kubectl",
+        "Log in again with kubectl",
       );
     const replacement = await openReplacement(target, bytes);
     try {
@@ -170,7 +170,7 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
     if (error instanceof CertkeepError) throw error;
     throw notWritable(
       file,
-      `the user's token has ended, and new tokens can't be written (${codeOf(error)})`,
+      `the user's token expired, and new tokens can't be written (${codeOf(error)})`,
       "Make file and folder writable, or refresh the token with kubectl",
     );
   } finally {

@@ -109,7 +109,7 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
   }
   const code = codeOf(error);
   if (code.startsWith("HPE_"))
-    return answerInvalid(connection, `what ${address} answers is no HTTP (${code})`);
+    return answerInvalid(connection, `what ${address} answers isn't HTTP (${code})`);
   const tls = tlsError(connection, code);
   if (tls !== null) return tls;
   const words = NETWORK_WORDS[code] ?? "the connection failed";
@@ -147,7 +147,7 @@ function tlsError(connection: Connection, code: string): CertkeepError | null {
   if (code === "EPROTO" || code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_"))
     return new CertkeepError("cluster_tls", {
       where,
-      found: `no TLS connection could be agreed on with ${address} (${code})`,
+      found: `the TLS handshake failed with ${address} (${code})`,
       todo: "Check scheme and port of `server` in the kubeconfig",
     });
   return null;

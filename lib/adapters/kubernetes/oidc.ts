@@ -37,7 +37,7 @@ function parseSettings(config: Fields, where: string): OidcSettings {
   const issuer = URL.parse(text("idp-issuer-url"));
   const secure = issuer?.protocol === "https:";
   if (issuer === null || (!secure && !(issuer.protocol === "http:" && isLoopback(issuer.hostname))))
-    throw refuse("`idp-issuer-url` is no https address", "https://HOST/PATH");
+    throw refuse("`idp-issuer-url` isn't an https address", "https://HOST/PATH");
   return {
     issuer,
     clientId: text("client-id"),
@@ -64,7 +64,7 @@ export class OidcTokens {
     if (this.#idToken !== "" && this.#idToken.split(".").length !== 3)
       throw new CertkeepError("kubeconfig_invalid", {
         where: options.where,
-        found: "the `id-token` is no JSON Web Token",
+        found: "the `id-token` isn't a JSON Web Token",
         expected: "the ID token of a login",
       });
   }

@@ -288,10 +288,10 @@ function refused(connection: Connection, action: Action, answer: HttpAnswer): Ce
     return new CertkeepError("cluster_forbidden", {
       where: whereOf(connection),
       found:
-        `this credential may not grant what it doesn't have itself (${action.resource} ` +
-        `${action.name ?? ""})`,
+        "denied (403): it can't grant permissions that it doesn't have itself " +
+        `(${action.resource} ${action.name ?? ""})`,
       todo:
-        "Take a context of a cluster administrator, or hand the manifest to one: certkeep " +
+        "Use the context of a cluster administrator, or give one the manifest: certkeep " +
         "clusters add NAME --print",
     });
   }

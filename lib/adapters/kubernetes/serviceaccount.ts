@@ -43,7 +43,7 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
   if (server === null)
     throw new CertkeepError("kubeconfig_invalid", {
       where,
-      found: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address",
+      found: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't an address",
     });
   const tokenFile = join(folder, "token");
   const token = await readTokenFile(tokenFile, where);

@@ -114,8 +114,8 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
   if (options.yes !== true && !io.interactive)
     throw new CertkeepError("usage", {
       where: `certkeep clusters add ${name}`,
-      found: "nobody to ask, since this isn't a terminal",
-      expected: "a terminal, or --yes",
+      found: "this isn't a terminal, so nothing can be asked",
+      expected: "--yes",
       todo: `To see what it would apply: certkeep clusters add ${name} --print`,
     });
   const run = await composeRegister({

@@ -142,7 +142,7 @@ export function eksOf(options: AddOptions, existing: Existing, kind: AccessKind)
   if (eks == null || role === undefined)
     throw new CertkeepError("usage", {
       where: "--eks",
-      found: "too little",
+      found: "no cluster or no role",
       expected: "--eks with the cluster's ARN, and --role with the ARN of a role that reads",
     });
   return {
@@ -181,7 +181,7 @@ export function parseParts(text: string, before: readonly Part[] = []): readonly
   const unknown = wanted.find((part) => !PARTS.includes(part as Part));
   if (unknown !== undefined)
     throw new InvalidArgumentError(
-      `There is no part ${plain(unknown)}; the parts are: ${PARTS.join(", ")}.`,
+      `Unknown part ${plain(unknown)}. Expected: ${PARTS.join(", ")}.`,
     );
   return [...before, ...(wanted as Part[])];
 }

@@ -38,7 +38,7 @@ export function printManifest(
   if (options.credential !== undefined)
     throw new CertkeepError("usage", {
       where: "--print",
-      found: "--credential beside it",
+      found: "--credential as well",
       expected: "a credential that certkeep makes: only the server knows whom a credential names",
     });
   const plan = planOf(options, existing);
@@ -91,7 +91,7 @@ function outside(where: string, url: string | null, form: RegExp, expected: stri
         ? "a folder of this machine, which the cluster can't reach"
         : form.test(url)
           ? null
-          : "a URL of no store that there is";
+          : "a URL of an unknown kind of store";
   if (wrong === null && url !== null) return url;
   throw new CertkeepError("usage", { where, found: wrong ?? "nothing", expected });
 }
@@ -143,8 +143,8 @@ export function printInside(
     throw new CertkeepError("usage", {
       where: "recipients",
       found: "none in certkeep.yaml",
-      expected: "who can decrypt the backups",
-      todo: "certkeep init",
+      expected: "the recipients that can decrypt backups",
+      todo: "Run: certkeep init",
     });
   const stores = storesOf(options, config);
   const region = config.aws?.region ?? null;

@@ -95,7 +95,7 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
     throw new CertkeepError("store_damaged", {
       where,
       found: "nothing, right after it was written",
-      expected: "the copy",
+      expected: "the backup",
     });
   const parsed = parseDocument(new TextDecoder().decode(bytes));
   const todo = "Move it away; the next audit recreates it";
@@ -113,7 +113,7 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
     if (JSON.stringify(stored[field]) === JSON.stringify(wanted[field])) continue;
     throw new CertkeepError("store_damaged", {
       where: `${where}, header.${field}`,
-      found: "another copy",
+      found: "another backup",
       expected: "the one that this Secret has",
       todo,
     });

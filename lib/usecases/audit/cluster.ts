@@ -99,7 +99,7 @@ export async function auditCluster(target: AuditTarget, ports: AuditPorts): Prom
 function outOfTime({ title }: AuditTarget): CertkeepError {
   return new CertkeepError("deadline", {
     where: `cluster ${title}`,
-    found: "the time for this audit was over before everything was read",
+    found: "timed out before everything was read",
     todo: "The next audit reads the rest",
   });
 }

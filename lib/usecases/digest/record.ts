@@ -25,14 +25,14 @@ export async function readDigest(
       where,
       found: parsed.found,
       expected: "format 1",
-      todo: "It was written by a newer certkeep: update this one",
+      todo: "Update certkeep: a newer version wrote it",
     });
   throw new CertkeepError("state_damaged", {
     where,
     found: parsed.found,
     expected: "a record of digests",
     todo:
-      "Nothing was written or posted. Put an older revision in its place, or move it away: the " +
+      "Nothing was written or posted. Replace it with an older revision, or move it away: the " +
       "next digest is then a first one",
   });
 }
@@ -63,7 +63,7 @@ export async function updateRoute(
   throw new CertkeepError("state_conflict", {
     where: `${states.url}/${DIGEST_NAME}`,
     found: `other writers, ${WRITE_TRIES} times in a row`,
-    expected: "a moment's rest",
+    expected: "no other writer",
     todo: "Run it again",
   });
 }

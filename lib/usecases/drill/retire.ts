@@ -48,20 +48,20 @@ export async function retireCopy(
   const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
     new CertkeepError("usage", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
   if (!PREFIX.test(prefix))
-    throw refuse("no version", "8 hexadecimal digits at least", "certkeep backups    lists them");
-  if (reason.trim() === "") throw refuse("no reason", "--reason TEXT, for whoever asks later");
+    throw refuse("no version", "8 hexadecimal digits at least", "List them: certkeep backups");
+  if (reason.trim() === "") throw refuse("no reason", "--reason TEXT");
   const known = await recordedBackups(prefix, ports.states);
   const listing = await listCopies(ports.backups);
   const stored = listing.places.filter(({ version }) => version.startsWith(prefix));
   const versions = [...new Set([...known, ...stored].map(({ version }) => version))];
   const [version] = versions;
   if (version === undefined)
-    throw refuse("no copy of that version", "one that certkeep backups lists");
+    throw refuse("no backup of that version", "one that certkeep backups lists");
   if (versions.length > 1)
-    throw refuse(`${versions.length} copies whose versions begin so`, "more of its digits");
+    throw refuse(`${versions.length} backups whose version begins like this`, "more of its digits");
   if (known.length === 0 && !purge)
     throw refuse(
-      "a copy that no audit recorded: it is never planned by itself",
+      "a backup that no audit recorded; it is never restored by itself",
       "--purge, to remove it",
     );
   const clusters = known.map(({ cluster }) => cluster);

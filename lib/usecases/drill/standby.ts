@@ -59,7 +59,7 @@ export async function importStandby(
   if (kept === null)
     throw new CertkeepError("store_full", {
       where: ports.backups.url,
-      found: "no room for one more copy",
+      found: "no space for another backup",
     });
   const now = formatMs(nowMs);
   await changeState(ports.states, request.cluster, request.cluster, "", (stored) => {
@@ -85,7 +85,7 @@ function refuseUseless(pair: JudgedPair, recipients: readonly string[]): void {
     throw refuse("a certificate that can't be read", "PEM: the certificate first, then its chain");
   if (!pair.keyFits)
     throw refuse(
-      `a key that doesn't fit the certificate (${reasonText(pair.verdict.reasons)})`,
+      `a key that doesn't match the certificate (${reasonText(pair.verdict.reasons)})`,
       "its private key, PEM, without a passphrase",
     );
   const wrong = pair.verdict.reasons.filter(
@@ -97,7 +97,11 @@ function refuseUseless(pair: JudgedPair, recipients: readonly string[]): void {
       "one that is valid, or will be",
     );
   if (recipients.length === 0)
-    throw refuse("no recipients to seal it for", "recipients: in certkeep.yaml", "certkeep init");
+    throw refuse(
+      "no recipients to encrypt it for",
+      "recipients: in certkeep.yaml",
+      "Run: certkeep init",
+    );
 }
 
 function recordOf(

@@ -29,7 +29,7 @@ export async function provideIdentity(places: InitPlaces, ports: InitPorts): Pro
     if (other !== null) return other;
     throw new CertkeepError("identity_invalid", {
       where: path,
-      found: "a file that comes and goes",
+      found: "a file that appears and disappears",
       expected: "a place of its own for the identity",
     });
   }

@@ -109,11 +109,12 @@ export async function checkCredential(
   if (excess.length > 0 && !choice.allowBroad) {
     throw new CertkeepError("cluster_forbidden", {
       where,
-      found: `it can do more than it should: ${list(excess.map(excessText))}`,
-      expected: "what the manifest grants and nothing else",
+      found: `it has more permissions than it needs: ${list(excess.map(excessText))}`,
+      expected: "only what the manifest grants",
       todo:
-        "Nothing was registered. Take these rights away from it, let certkeep make a credential " +
-        "(--days 365), or accept it with --allow-broad",
+        "Nothing was registered. Let certkeep make a credential (--days 365), accept this one " +
+        `(--allow-broad), or remove the binding of ${user ?? "its user"} or its groups that ` +
+        "grants this. List bindings: kubectl get clusterrolebindings,rolebindings -A -o wide",
     });
   }
   return { bearer, user, expiresAtMs: opened.expiresAtMs, missing, excess };

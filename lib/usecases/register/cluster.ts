@@ -40,8 +40,8 @@ export async function examineCluster(
     );
   if (ports.place.server.replace(/:\d+$/, "").endsWith(".ts.net")) {
     ports.note(
-      `cluster ${name}: the server's name ends in .ts.net, so its certificate is one of those ` +
-        "that are kept here: if it is lost, the cluster can't be reached to restore it. " +
+      `cluster ${name}: the server's name ends in .ts.net, so Tailscale issues its ` +
+        "certificate. If that is lost, certkeep can't reach the cluster to restore it. " +
         "Register the API server's direct address as well",
     );
   }
@@ -92,7 +92,7 @@ async function refuseNamed(
       where: `cluster ${name}`,
       found: `certkeep.yaml names this cluster already, as ${other}`,
       expected: "the same name, so that its history and its backups stay with it",
-      todo: `certkeep clusters add ${other}`,
+      todo: `Run: certkeep clusters add ${other}`,
     });
   }
 }

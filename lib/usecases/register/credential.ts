@@ -185,7 +185,7 @@ export async function firstLook(
     ) {
       throw new CertkeepError("cluster_unauthorized", {
         where: `cluster ${request.name}`,
-        found: "EKS doesn't let the role in",
+        found: "EKS denied the role",
         expected: "an access entry for it",
         todo: "Nothing was registered. Make the entries, then run this again:",
         lines: accessEntryCommands(request),

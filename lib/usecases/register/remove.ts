@@ -56,7 +56,7 @@ export async function runRemove(name: string, ports: RemovePorts): Promise<Remov
   if (ports.configured !== null && !(await ports.configured.remove()))
     throw new CertkeepError("state_conflict", {
       where: ports.configured.file,
-      found: "a change by somebody else in the meantime",
+      found: "a change by another process",
       todo: "Run it again",
     });
   if (found !== null) {
@@ -103,7 +103,7 @@ async function stateLeft(name: string, ports: RemovePorts): Promise<Found> {
     found:
       only === undefined
         ? `no registration in ${ports.registrations.place}, and no audit recorded it`
-        : `${meantOnes.length} clusters without a registration are called so`,
+        : `${meantOnes.length} clusters without a registration have this name`,
     expected:
       only === undefined
         ? "a cluster of `certkeep clusters` or of a report"

@@ -138,19 +138,18 @@ async function verify(
     new CertkeepError("store_damaged", {
       where: `${ports.backups.url}/${key}`,
       found,
-      expected: "the copy that takes the old one's place",
-      todo: "Move it away and run this again; the old copy stays",
+      expected: "the new version of the backup",
+      todo: "Move it away and run this again; the old version stays",
     });
   const parsed = (await backups.read(key))?.parsed ?? null;
   if (parsed === null) throw refuse("nothing, right after it was written");
   if (!parsed.ok) throw refuse(parsed.problem.found);
   const { digest } = parsed.document.header;
-  if (made !== null && digest !== made) throw refuse("another copy than was written");
+  if (made !== null && digest !== made) throw refuse("another backup than was written");
   const proven = recipients.some((recipient) => ports.opener.recipients.includes(recipient));
-  if (!proven && made === null)
-    throw refuse("a copy that was there before, which no identity of this run can open");
+  if (!proven && made === null) throw refuse("an earlier backup that this identity can't decrypt");
   const opened = proven ? await open(key, version, null, context) : null;
   if (opened?.ok === false)
-    throw refuse(`a copy that doesn't open as it should (${opened.unusable.code})`);
+    throw refuse(`a backup that doesn't decrypt as expected (${opened.unusable.code})`);
   return { digest, proven };
 }

@@ -59,7 +59,7 @@ export async function pinByPerson(
   }
   throw new CertkeepError("state_conflict", {
     where: `${states.url}/${stateName(cluster)}`,
-    found: "other writers, again and again",
+    found: "other writers, each time",
     todo: "Run it again",
   });
 }

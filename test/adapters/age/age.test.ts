@@ -108,7 +108,7 @@ describe("what is damaged is refused", () => {
       opener.open(await sealer.seal(Buffer.from("x"), [alice.recipient])),
     );
     expect(error.code).toBe("sealed_for_others");
-    expect(error.message).toContain("sealed for others");
+    expect(error.message).toContain("encrypted for other recipients");
     expect(error.message).toContain(bob.recipient);
   });
 });
@@ -227,7 +227,7 @@ describe("identity files", () => {
       );
     }
     const wrong = await errorOf(createOpener([file(content)], async () => "CANARY battery"));
-    expect(wrong.message).toContain("passphrase that doesn't open it");
+    expect(wrong.message).toContain("wrong passphrase");
     expect(wrong.message).not.toContain("CANARY");
   });
 
@@ -241,8 +241,8 @@ describe("identity files", () => {
       /alice\.txt:1: .*checksum/,
     ],
     ["cut off", alice.secret.slice(0, 40), /alice\.txt:1: .*cut off/],
-    ["lower case", alice.secret.toLowerCase(), /alice\.txt:1: a line that is no identity/],
-    ["something else", `${alice.secret}\nhello\n`, /alice\.txt:2: a line that is no identity/],
+    ["lower case", alice.secret.toLowerCase(), /alice\.txt:1: a line that isn't an identity/],
+    ["something else", `${alice.secret}\nhello\n`, /alice\.txt:2: a line that isn't an identity/],
     ["a plugin's only", "AGE-PLUGIN-YUBIKEY-1ABC\n", /plugin/],
     [
       "an SSH key",
@@ -255,7 +255,7 @@ describe("identity files", () => {
       "-----BEGIN AGE ENCRYPTED FILE-----\naGVsbG8=\n-----END AGE ENCRYPTED FILE-----\n",
       /isn't age's/,
     ],
-    ["noise", "\u0000\u0001\u0002", /alice\.txt:1: a line that is no identity/],
+    ["noise", "\u0000\u0001\u0002", /alice\.txt:1: a line that isn't an identity/],
   ];
   test.each(broken)("%s: identity_invalid with the place", async (_, content, message) => {
     const error = await errorOf(createOpener([file(content)]));
@@ -267,7 +267,7 @@ describe("identity files", () => {
     const error = await errorOf(
       createOpener([file(await sealer.seal(Buffer.from("x"), [alice.recipient]))]),
     );
-    expect(error.message).toContain("sealed for recipients");
+    expect(error.message).toContain("an encrypted file, such as a backup");
   });
 
   test("none at all", async () => {

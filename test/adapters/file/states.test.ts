@@ -114,7 +114,7 @@ describe("a damaged newest revision", () => {
     );
     await writeFile(join(root, "prod", "0000000001.json"), "x");
     expect((await errorOf(createFileStates(root).read("prod"))).message).toContain(
-      "No older revision is whole",
+      "No older revision is undamaged",
     );
   });
 

@@ -296,7 +296,7 @@ describe("the network and TLS, in words", () => {
         return connectionTo({ server: `https://127.0.0.1:${port}` });
       },
       "cluster_tls",
-      "no TLS connection",
+      "the TLS handshake failed",
     ],
   ];
   test.each(cases)("%s", async (_, make, code, words) => {

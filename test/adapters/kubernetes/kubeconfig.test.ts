@@ -101,7 +101,7 @@ describe("where a kubeconfig comes from", () => {
     });
     const failure = await failureOf(load({ homeFolder: folder() }));
     expect(failure).toMatchObject({ code: "kubeconfig_invalid" });
-    expect(failure.message).toContain("there is no kubeconfig");
+    expect(failure.message).toContain("no such file");
   });
 
   test("several files are one: the first to say something wins, missing ones are passed over", async () => {
@@ -196,7 +196,7 @@ describe("bad kubeconfigs get one plain message", () => {
   test("missing, unreadable, a folder, empty, broken, something else", async () => {
     const path = folder();
     const cases: [string, string][] = [
-      [`${path}/none`, "there is no such file"],
+      [`${path}/none`, "no such file"],
       [path, "the kubeconfig is a folder"],
       [put(`${path}/empty`, "  \n"), "an empty file"],
       [
@@ -255,12 +255,12 @@ describe("bad kubeconfigs get one plain message", () => {
   const pem = (text: string): string => Buffer.from(text).toString("base64");
   test.each<[string, Parameters<typeof connectionTo>[0], string]>([
     ["no server", { server: "" }, "has no `server`"],
-    ["no address", { server: "https://" }, "no address of an API server"],
-    ["another scheme", { server: "ftp://x" }, "no address of an API server"],
+    ["no address", { server: "https://" }, "isn't the address of an API server"],
+    ["another scheme", { server: "ftp://x" }, "isn't the address of an API server"],
     [
       "a password in the address",
       { server: "https://canary:key@x" },
-      "no address of an API server",
+      "isn't the address of an API server",
     ],
     ["http to elsewhere", { server: "http://10.0.0.1" }, "in the clear"],
     [

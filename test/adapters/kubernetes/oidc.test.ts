@@ -419,8 +419,12 @@ describe("what goes wrong is told without the provider's words:", () => {
     ["no refresh token", { "refresh-token": '""' }, "there is no `refresh-token`"],
     ["no client", { "client-id": '""' }, "has no `client-id`"],
     ["no issuer", { "idp-issuer-url": '""' }, "has no `idp-issuer-url`"],
-    ["an issuer in the clear", { "idp-issuer-url": "http://idp.example" }, "no https address"],
-    ["a token that is none", { "id-token": "abc" }, "the `id-token` is no JSON Web Token"],
+    [
+      "an issuer in the clear",
+      { "idp-issuer-url": "http://idp.example" },
+      "isn't an https address",
+    ],
+    ["a token that is none", { "id-token": "abc" }, "the `id-token` isn't a JSON Web Token"],
   ])("%s", async (_, config, words) => {
     const provider = await startProvider();
     const failure = await failureOf(

@@ -330,7 +330,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
       ]);
       expect(of("registration")).toEqual([
         expect.stringMatching(
-          /^fail half: secretsmanager:\/\/certkeep\/prod\/clusters\/half: a secret that isn't whole/,
+          /^fail half: secretsmanager:\/\/certkeep\/prod\/clusters\/half: an incomplete secret/,
         ),
       ]);
       expect(of("alarms")).toEqual([expect.stringMatching(/^warn : topic arn:aws:sns/)]);

@@ -78,7 +78,7 @@ async function askList(
   { issuer, url, certificates }: Asked,
 ): Promise<void> {
   const found = run.signal.aborted
-    ? ({ ok: false, gap: { gap: "unreached", found: "the time was over" } } as const)
+    ? ({ ok: false, gap: { gap: "unreached", found: "timed out" } } as const)
     : await lists.list(url, revocationHosts(issuer.id), run.signal);
   const status = { source: "revocation", scope: url } as const;
   if (!found.ok) {
