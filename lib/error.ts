@@ -107,7 +107,7 @@ export class CertkeepError extends Error {
 const COMMAND_LAST = /: (?:certkeep|kubectl|aws|age|openssl|chmod) [^.]*(?:\.[^. ][^.]*)*$/u;
 
 /** The text as a sentence: with a full stop, unless it ends with a stop or a command. */
-export function ended(text: string): string {
+export function fullStop(text: string): string {
   return /[.?!:]$/u.test(text) || text === "" || COMMAND_LAST.test(text) ? text : `${text}.`;
 }
 

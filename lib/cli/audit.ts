@@ -3,7 +3,7 @@ import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
 import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
-import { ended, ERROR_CODES, type ErrorCode } from "../error.ts";
+import { fullStop, ERROR_CODES, type ErrorCode } from "../error.ts";
 import { restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { certificateRows } from "../report/rows.ts";
@@ -166,7 +166,7 @@ export function endAudit(
     for (const part of state.audit?.unread ?? []) {
       // Of a namespace that can't be read, one line says it for its Secrets.
       const isSaid = part.scope.startsWith("Secret ") && refused.has(namespaceOf(part) ?? "");
-      if (!isSaid) writeLine(io.stderr, `certkeep: ${ended(plain(part.message))}`);
+      if (!isSaid) writeLine(io.stderr, `certkeep: ${fullStop(plain(part.message))}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }
     if (options.verbose === true)

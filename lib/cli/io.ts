@@ -2,7 +2,7 @@
  * What a command has of the world around it: streams, environment, terminal. Made once, in run.ts.
  */
 import type { Readable, Writable } from "node:stream";
-import { ended, type CertkeepError } from "../error.ts";
+import { fullStop, type CertkeepError } from "../error.ts";
 import { plain, plainJson, plainOutput } from "../plain.ts";
 
 /** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
@@ -72,7 +72,7 @@ export function overwrite(stream: Writable, text: string): void {
 export function tell(io: Io, error: CertkeepError): void {
   const isUsage = /^certkeep( |$)/u.test(error.parts.where);
   const [first = "", ...lines] = error.message.split("\n");
-  writeLine(io.stderr, [`${isUsage ? "" : "certkeep: "}${ended(first)}`, ...lines].join("\n"));
+  writeLine(io.stderr, [`${isUsage ? "" : "certkeep: "}${fullStop(first)}`, ...lines].join("\n"));
   const { file, shown } = io.inUse;
   if (error.exitCode === 2 && file !== null && !shown && !isOf(error, file)) showConfig(io);
   io.exit(error.exitCode);
@@ -82,7 +82,7 @@ export function tell(io: Io, error: CertkeepError): void {
 export function noteTo(io: Io): (message: string) => void {
   return (message) => {
     const [first = "", ...lines] = message.split("\n");
-    writeLine(io.stderr, `certkeep: ${[ended(plain(first)), ...lines.map(plain)].join("\n")}`);
+    writeLine(io.stderr, `certkeep: ${[fullStop(plain(first)), ...lines.map(plain)].join("\n")}`);
   };
 }
 

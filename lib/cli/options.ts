@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { isFinerThanMs, parseMsOrNull } from "../certificate/time.ts";
 import { LABEL } from "../config/form.ts";
-import { CertkeepError, ended } from "../error.ts";
+import { CertkeepError, fullStop } from "../error.ts";
 import { currentSeverity, SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { plain } from "../plain.ts";
@@ -250,7 +250,7 @@ export function createProgress(io: Io): Progress & { done(): void } {
     },
     note(message) {
       if (shown) overwrite(io.stderr, "");
-      writeLine(io.stderr, ended(plain(message)));
+      writeLine(io.stderr, fullStop(plain(message)));
     },
     done() {
       if (shown) overwrite(io.stderr, "");

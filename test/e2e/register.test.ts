@@ -368,7 +368,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         ];
         const refused = await certkeep(...args);
         expect(refused.code).toBe(3);
-        expect(refused.stderr).toMatch(/can do more than it should: .*update secrets/);
+        expect(refused.stderr).toMatch(/has more permissions than it needs: .*update secrets/);
         expect(refused.stderr).toContain("get secrets in namespace default, kube-system");
         expect(existsSync(join(folder, "clusters/broad.yaml"))).toBe(false);
         expect(credentials("broad")).toEqual([]);

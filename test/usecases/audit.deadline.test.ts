@@ -71,8 +71,7 @@ describe("a cluster that isn't read in its time", () => {
       {
         scope,
         code: "deadline",
-        message:
-          "cluster bad: timed out before everything was read. The next " + "audit reads the rest",
+        message: "cluster bad: timed out before everything was read. The next audit reads the rest",
       },
     ]);
     expect((await loadState(world.states, "bad"))?.state.audit?.complete).toBe(false);

@@ -404,7 +404,7 @@ describe("one plain message for", () => {
       "a credential that can do too much",
       { extra: [{ verbs: ["delete"], apiGroups: [""], resources: ["pods"] }] },
       {},
-      /can do more than it should: delete pods in every namespace/,
+      /has more permissions than it needs: delete pods in every namespace/,
     ],
     [
       "a token that ends tomorrow",

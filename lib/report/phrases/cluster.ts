@@ -1,5 +1,5 @@
 /** Findings about a whole cluster and its backups. */
-import { ended } from "../../error.ts";
+import { fullStop } from "../../error.ts";
 import { registersFirst } from "../../finding/action.ts";
 import { CREDENTIAL_CRITICAL_DAYS, CREDENTIAL_DAYS } from "../../finding/codes.ts";
 import { instantOf } from "../../certificate/time.ts";
@@ -201,7 +201,7 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     seen: ({ params }) => {
       switch (params.of) {
         case "part":
-          return say`${ended(params.message)}`;
+          return say`${fullStop(params.message)}`;
         case "namespaces":
           return refusedText(params);
         case "stale":
@@ -235,7 +235,7 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
   },
   cluster_unreachable: {
     when: "The cluster's API couldn't be reached or denied the credential.",
-    seen: ({ params }) => say`${ended(params.message)}`,
+    seen: ({ params }) => say`${fullStop(params.message)}`,
     leadsTo: "What happened since then is unknown.",
     advice: "Check the address, the network and the credential",
     evidence: ({ params }) => reached(params.code, params.lastReachedMs),

@@ -119,7 +119,7 @@ describe("applying", () => {
     );
     const error = await refusal(createRegistrar(connection, OPTIONS).apply(ROLE));
     expect(error.code).toBe("cluster_forbidden");
-    expect(error.message).toMatch(/may not grant what it doesn't have itself.*--print/);
+    expect(error.message).toMatch(/can't grant permissions that it doesn't have itself.*--print/);
   });
 
   it.each([
