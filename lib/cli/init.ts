@@ -202,5 +202,7 @@ function initLines(
 
 function nextLines(next: readonly Step[]): string[] {
   const width = Math.max(...next.map(({ command }) => command.length));
-  return ["", "Next:", ...next.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`)];
+  const lines = next.map(({ command, does }) => `  ${command.padEnd(width)}   ${does}`);
+  const fits = lines.every(({ length }) => length <= 80);
+  return ["", "Next:", ...(fits ? lines : next.map(({ command }) => `  ${command}`))];
 }

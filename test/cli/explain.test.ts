@@ -156,8 +156,8 @@ describe("certkeep explain", () => {
     expect(set).toContain(
       "\n" +
         " 1 to 4 now unknown\n" +
-        " 5 2026-11-24T20:36:00Z (32 hours) unknown\n" +
-        " 6 2026-11-26T06:12:00Z (2 days) unknown\n",
+        " 5 Nov 24 20:36 UTC (32 hours) unknown\n" +
+        " 6 Nov 26 06:12 UTC (2 days) unknown\n",
     );
     const names = JSON.parse(
       (await certkeep("explain", TAILNET, "--plan", "61", "--json")).out,

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
 import { manifestText } from "../../rbac/manifest.ts";
+import { count } from "../../report/text.ts";
 import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS, type Part } from "../../rbac/table.ts";
 import { registeredDocument, registeredLines, type RegisterResult } from "../../report/clusters.ts";
@@ -207,8 +208,14 @@ async function consent(
     `${preview.rotates ? "Rotate the credentials of" : "Register"} ${name}: ` +
       `${plain(preview.server)}${preview.version === null ? "" : ` (${preview.version})`}`,
   );
+  const isShown = options.yes !== true || options.verbose === true;
   if (preview.objects.length > 0)
-    writeLine(io.stderr, `This is applied:\n${manifestText(preview.objects).trimEnd()}`);
+    writeLine(
+      io.stderr,
+      isShown
+        ? `This is applied:\n${manifestText(preview.objects).trimEnd()}`
+        : `Applying ${count(preview.objects.length, "object")} (--print shows them)`,
+    );
   if (options.yes === true) return true;
   const { confirm, isCancel } = await import("@clack/prompts");
   const answer = await confirm({

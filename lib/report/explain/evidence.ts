@@ -9,6 +9,7 @@ import { isNeeded, missingParts } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { cut, pad, paragraph, type Page, wrap } from "../text.ts";
 import {
+  clusterName,
   type ExplainedAccount,
   type ExplainPage,
   type Explanation,
@@ -155,7 +156,10 @@ export function footLines(view: Explanation, page: Page): string[] {
   const time = (ms: number): string => shortUtc(ms, view.atMs);
   const unchecked = [
     ...missing.map((one) => missingParts(one, time)),
-    ...silenceTexts(silences, new Set([null, ...own]), time),
+    ...silenceTexts(silences, new Set([null, ...own]), {
+      time,
+      nameOf: (cluster) => clusterName(view, cluster),
+    }),
   ];
   const unread = view.across.ledger.evidence.unread.reduce((sum, { count }) => sum + count, 0);
   const notes = [

@@ -9,7 +9,7 @@ import { CAUSE_TITLES, becauseClause, SOURCE_NAMES } from "../phrases/causes.ts"
 import { unknownClause } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { count, type Page, wrap } from "../text.ts";
-import { clusterName, type ExplainedPlace, type Explanation, ownClusters } from "./explanation.ts";
+import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
 import { isLimited, limitTexts } from "./limits.ts";
 import { isGood, statusOf, statusText } from "./places.ts";
 
@@ -78,7 +78,7 @@ function headStatus(view: Explanation, { style }: Page): Status {
   if (kind === "cluster") return { texts: view.clusters.flatMap(clusterTexts(view.atMs)) };
   if (kind === "finding") return { texts: [count(findings.length, "finding")] };
   if (kind === "domain" || places.length > 1) {
-    const ok = places.filter(isFine).length;
+    const ok = places.filter((one) => statusOf(one, findings) === "ok").length;
     const noun = kind === "domain" ? "certificate" : "Secret";
     return {
       texts: [
@@ -94,10 +94,6 @@ function headStatus(view: Explanation, { style }: Page): Status {
   const severity = statusOf(place, findings);
   const paint = { ok: style.green, warning: style.yellow, critical: style.red }[severity];
   return { texts: [statusText(place, view)], paint };
-}
-
-function isFine({ entry }: ExplainedPlace): boolean {
-  return entry.condition === "live" && entry.verdict.valid;
 }
 
 function clusterTexts(atMs: number) {

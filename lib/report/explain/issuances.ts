@@ -2,6 +2,7 @@
 import { instantOf } from "../../certificate/time.ts";
 import type { Sighting } from "../../ratelimit/issuance.ts";
 import { bar } from "../budgets.ts";
+import { shortUtc } from "../part.ts";
 import type { ExplainedAccount, ExplainPage, Explanation } from "./explanation.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { count, paragraph, section, spanPhrase, tableLines } from "../text.ts";
@@ -115,7 +116,7 @@ interface PlanRow {
 /** Those that could be issued at the same times are one row. */
 function planRows({ plan }: ExplainedAccount, atMs: number): PlanRow[] {
   const when = (ms: number): string =>
-    ms <= atMs ? "now" : `${instantOf(ms)} (${spanPhrase(ms - atMs)})`;
+    ms <= atMs ? "now" : `${shortUtc(ms, atMs)} (${spanPhrase(ms - atMs)})`;
   const rows: PlanRow[] = [];
   plan?.earliestMs.forEach((ms, i) => {
     const earliest = when(ms);

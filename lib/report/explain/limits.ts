@@ -250,11 +250,17 @@ const SOURCE_WORDS: Readonly<Record<Silence["source"], string>> = {
   ct: "CT logs",
 };
 
+interface SilenceWords {
+  readonly time?: (ms: number) => string;
+  /** What people call a cluster. */
+  readonly nameOf?: (cluster: string) => string;
+}
+
 /** The same reason in many clusters is said once, `own` clusters first. */
 export function silenceTexts(
   silences: readonly Silence[],
   own: ReadonlySet<string | null>,
-  time: (ms: number) => string = instantOf,
+  { time = instantOf, nameOf = (cluster) => cluster }: SilenceWords = {},
 ): { readonly what: string; readonly why: string }[] {
   const ordered = silences.toSorted(
     (a, b) => Number(!own.has(a.cluster)) - Number(!own.has(b.cluster)),
@@ -264,7 +270,7 @@ export function silenceTexts(
     const [first] = group;
     if (first === undefined) return [];
     const { source, reason } = first;
-    const clusters = group.flatMap(({ cluster }) => cluster ?? []);
+    const clusters = group.flatMap(({ cluster }) => (cluster === null ? [] : [nameOf(cluster)]));
     const more = clusters.length > 3 ? ` and ${clusters.length - 3} more` : "";
     const where = clusters.length === 0 ? "" : ` of ${clusters.slice(0, 3).join(", ")}${more}`;
     const sinceMs = Math.min(...group.map((one) => one.sinceMs ?? Number.NEGATIVE_INFINITY));
@@ -283,7 +289,8 @@ export function unreadText(
     .join("; ");
 }
 
-function unknownLines({ across, places }: Explanation, page: Page): string[] {
+function unknownLines(view: Explanation, page: Page): string[] {
+  const { across, places } = view;
   const { silences, unread } = across.ledger.evidence;
   const own = new Set([null, ...places.map(({ entry }) => entry.cluster)]);
   const left = unread.reduce((sum, entry) => sum + entry.count, 0);
@@ -291,7 +298,7 @@ function unknownLines({ across, places }: Explanation, page: Page): string[] {
     ...(silences.length === 0
       ? []
       : paragraph(
-          `Not checked: ${unreadText(silenceTexts(silences, own))}.`,
+          `Not checked: ${unreadText(silenceTexts(silences, own, { nameOf: (one) => clusterName(view, one) }))}.`,
           page,
           page.style.dim,
         )),

@@ -47,13 +47,26 @@ const LOSSES: Readonly<Record<Loss["how"], string>> = {
   unknown: "MISSING",
 };
 
-type Health = "ok" | "warning" | "critical";
+const HEALTHS = ["critical", "warning", "ok"] as const;
+type Health = (typeof HEALTHS)[number];
+
+/** Findings about the certificate in this place. */
+function aboutIt({ entry }: ExplainedPlace, findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(
+    ({ code, subject }) =>
+      CERTIFICATE_CODES.has(code) &&
+      subject.cluster === entry.cluster &&
+      subject.namespace === entry.namespace &&
+      subject.secret === entry.secret,
+  );
+}
 
 /** How it is, at the worst that its condition or a finding about it says. */
-export function statusOf({ entry }: ExplainedPlace, findings: readonly Finding[]): Health {
+export function statusOf(place: ExplainedPlace, findings: readonly Finding[]): Health {
+  const { entry } = place;
   if (entry.condition === "pending") return "warning";
   if (entry.condition !== "live" || !entry.verdict.valid) return "critical";
-  const about = findings.filter(({ code }) => CERTIFICATE_CODES.has(code));
+  const about = aboutIt(place, findings);
   return about.some(({ severity }) => severity === "critical")
     ? "critical"
     : about.length > 0
@@ -137,10 +150,20 @@ function endText(notAfter: string, atMs: number): string {
     : `in ${span(left)} (${shortUtc(parseMs(notAfter), atMs)})`;
 }
 
+const FINDING_WORDS: Readonly<Record<string, string>> = {
+  certificate_revoked: "revoked",
+  expiring: "expiring",
+  renewal_overdue: "renewal overdue",
+};
+
 /** The condition in a table's cell. */
-function conditionWord({ condition, verdict, loss, missingContent }: CertificateEntry): string {
-  if (condition === "live")
-    return verdict.valid ? "OK" : (verdict.reasons[0] ?? "rejected").replaceAll("_", " ");
+function conditionWord(place: ExplainedPlace, findings: readonly Finding[]): string {
+  const { condition, verdict, loss, missingContent } = place.entry;
+  if (condition === "live") {
+    if (!verdict.valid) return (verdict.reasons[0] ?? "rejected").replaceAll("_", " ");
+    const [first] = aboutIt(place, findings);
+    return first === undefined ? "OK" : (FINDING_WORDS[first.code] ?? "OK");
+  }
   if (condition === "lost")
     return loss.how === "lost" || loss.how === "unknown" ? "missing" : "removed";
   return (GAPS.get(missingContent.state) ?? missingContent.state).toLowerCase();
@@ -154,7 +177,7 @@ export function placeLines(
 ): string[] {
   const { kind, places } = view;
   if (places.length === 0) return [];
-  const rank = ({ entry }: ExplainedPlace): number => (entry.verdict?.valid === true ? 1 : 0);
+  const rank = (place: ExplainedPlace): number => HEALTHS.indexOf(statusOf(place, view.findings));
   const optional = (shown: boolean, cell: string): string[] => (shown ? [cell] : []);
   const sorted = places.toSorted((a, b) => rank(a) - rank(b));
   const most = verbose ? MAX_ROWS : FEW_ROWS;
@@ -166,7 +189,7 @@ export function placeLines(
       ...optional(several, clusterName(view, place.entry.cluster)),
       place.entry.key,
       ...optional(named, titleOf(place.entry)),
-      conditionWord(place.entry),
+      conditionWord(place, view.findings),
       ...optional(
         verbose,
         place.entry.record === null ? "" : serialText(place.entry.record.serial),
