@@ -45,8 +45,6 @@ export interface LiveHolder extends Holder {
   readonly name: string | null;
   readonly domain: string | null;
   readonly valid: boolean;
-  /** It has an encrypted backup. */
-  readonly copied: boolean;
 }
 
 /** What one cluster's state says of issuances. */
@@ -155,7 +153,6 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
       name: entry.name,
       domain: record.domain,
       valid: verdict.valid,
-      copied: record.copy !== null,
     });
   }
   const silences: Silence[] = (state.audit?.unread ?? []).flatMap(({ scope, code, since }) => {

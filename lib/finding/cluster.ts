@@ -46,7 +46,7 @@ export function clusterFindings(
     across === null
       ? own
       : attachCauses(
-          [...adviseFindings(own, state, across), ...issuanceFindings(across, state.cluster)],
+          [...adviseFindings(own, state, across), ...issuanceFindings(across, state)],
           state,
           across,
         );

@@ -5,8 +5,14 @@
 import { createHash } from "node:crypto";
 import { formatMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
+import { setOf } from "../ratelimit/names.ts";
 import type { IssuanceFinding } from "../ratelimit/rules.ts";
+import { combinedHelp, recordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
+import { certificates } from "../state/certificates.ts";
+import type { StateDocument } from "../state/document.ts";
+import { isIntended } from "../state/secrets.ts";
 import type { Across, LiveHolder } from "./across.ts";
+import { remedy } from "./losses.ts";
 import {
   clusterSubject,
   createFinding,
@@ -28,19 +34,18 @@ export function setLabel(key: string): string {
   );
 }
 
-/** Every finding about issuances, of all clusters. `cluster` alone where one is given. */
-export function issuanceFindings(across: Across, cluster: string | null = null): Finding[] {
+/** Every finding about issuances that concerns this cluster. */
+export function issuanceFindings(across: Across, state: StateDocument): Finding[] {
+  const { cluster } = state;
   const findings = new Map<string, Finding>();
   const add = (draft: Draft, sinceMs: number): void => {
-    if (cluster !== null && draft.subject.cluster !== cluster) return;
+    if (draft.subject.cluster !== cluster) return;
     const finding = createFinding(draft, formatMs(Math.min(sinceMs, across.atMs)));
     // Two issuers' sets of one name: the first says it, which is the issuer known longest.
     if (!findings.has(finding.id)) findings.set(finding.id, finding);
   };
-  for (const found of across.found) {
-    for (const of of found.subject.clusters)
-      if (cluster === null || of === cluster) add(draftOf(found, of, across), found.sinceMs);
-  }
+  for (const found of across.found)
+    if (found.subject.clusters.includes(cluster)) add(draftOf(found, state, across), found.sinceMs);
   for (const draft of clockDrafts(across)) add(draft, across.atMs);
   return [...findings.values()];
 }
@@ -67,7 +72,8 @@ export function onlyPlace(
   return places.length === 1 ? (places[0] ?? null) : null;
 }
 
-function draftOf(found: IssuanceFinding, cluster: string, across: Across): Draft {
+function draftOf(found: IssuanceFinding, state: StateDocument, across: Across): Draft {
+  const { cluster } = state;
   const { subject: of } = found;
   const place = onlyPlace(found, cluster, across);
   const subject: Subject =
@@ -80,16 +86,21 @@ function draftOf(found: IssuanceFinding, cluster: string, across: Across): Draft
         }
       : { cluster, namespace: place.namespace, secret: place.secret, name: place.name };
   const name = of.kind === "domain" ? of.key : (place?.name ?? of.key.split(",")[0] ?? of.key);
-  return { subject, actions: [{ kind: "explain", name }], ...contentOf(found, cluster, across) };
+  return {
+    subject,
+    actions: [{ kind: "explain", name }],
+    ...contentOf(found, subject, state, across),
+  };
 }
 
 type Content = { [D in Draft["code"]]: Pick<Extract<Draft, { code: D }>, "code" | "params"> };
 
 function contentOf(
   found: IssuanceFinding,
-  cluster: string,
+  of: Subject,
+  state: StateDocument,
   across: Across,
-): Content[IssuanceFinding["code"]] & Pick<Draft, "severity"> {
+): Content[IssuanceFinding["code"]] & Pick<Draft, "severity"> & Partial<Pick<Draft, "actions">> {
   const { code, subject, issuances, places } = found;
   const params = {
     issuer: across.titles.get(subject.issuer) ?? subject.issuer,
@@ -99,11 +110,13 @@ function contentOf(
   };
   switch (code) {
     case "set_budget_exhausted": {
-      const safe = isSafe(found, cluster, across);
+      const { safe, help } = safetyOf(found, state, across);
+      const restorable = help?.backup === "restorable";
       return {
         code,
         severity: safe ? "warning" : "critical",
-        params: { ...params, budget: found.budget, safe },
+        params: { ...params, budget: found.budget, safe, restorable },
+        ...(restorable ? { actions: remedy(state, of, help) } : {}),
       };
     }
     case "set_budget_low":
@@ -137,12 +150,28 @@ function holdersOf({ subject, issuances }: IssuanceFinding, across: Across): num
     : null;
 }
 
-/** Nobody has to get up while each Secret that holds it is valid and backed up. */
-function isSafe(found: IssuanceFinding, cluster: string, across: Across): boolean {
-  const places = across
-    .placesOf(found.subject.issuer, found.subject.key)
-    .filter((place) => place.cluster === cluster);
-  return places.length > 0 && places.every(({ valid, copied }) => valid && copied);
+/**
+ * `safe`: each certificate of the set here is valid, and would be restored if it were lost. `help`:
+ * what restores those that aren't valid; `null`: all are.
+ */
+function safetyOf(
+  { subject }: IssuanceFinding,
+  state: StateDocument,
+  { atMs }: Across,
+): { readonly safe: boolean; readonly help: RestoreHelp | null } {
+  const entries = [...certificates(state, atMs)].filter(
+    ({ record, loss }) =>
+      record !== null &&
+      !isIntended(loss) &&
+      record.issuer === subject.issuer &&
+      setOf(record.names).key === subject.key,
+  );
+  const planner = recordedPlanner(state, atMs);
+  const failing = entries.filter(({ verdict }) => verdict?.valid !== true);
+  if (failing.length > 0)
+    return { safe: false, help: combinedHelp(failing.map((entry) => planner.helpFor(entry))) };
+  const safe = entries.length > 0 && entries.every((entry) => planner.wouldRestore(entry));
+  return { safe, help: null };
 }
 
 function* clockDrafts(across: Across): Generator<Draft> {

@@ -190,7 +190,12 @@ export interface FindingParams {
   };
   set_budget_low: BudgetParams;
   /** `safe`: each Secret of the cluster that holds the set is valid and backed up. */
-  set_budget_exhausted: BudgetParams & { readonly safe: boolean };
+  set_budget_exhausted: BudgetParams & {
+    /** Every certificate of the set is valid, and would be restored if it were lost. */
+    readonly safe: boolean;
+    /** One isn't valid, and a restore brings it back. */
+    readonly restorable: boolean;
+  };
   domain_budget_low: BudgetParams;
   domain_budget_exhausted: BudgetParams;
   /** `holders`: so many Secrets hold one each, issued for itself; `null`: that isn't why. */

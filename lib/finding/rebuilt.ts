@@ -15,17 +15,20 @@ import type { Draft } from "./finding.ts";
 
 const MAX_NAMES = 50;
 
-/** Backups of what the last audit before the rebuild saw live and valid. */
+/** Backups of what the last audit before the rebuild saw live, whether or not it was valid. */
 function liveBefore({ copies }: StateDocument, rebuiltMs: number): readonly CopyRecord[] {
   const before = Object.values(copies).filter(
-    ({ kind, seenValid, liveUntil }) =>
-      kind === "certificate" && seenValid && parseMs(liveUntil) <= rebuiltMs,
+    ({ kind, liveUntil }) => kind === "certificate" && parseMs(liveUntil) <= rebuiltMs,
   );
   const lastMs = before.reduce(
     (last, { liveUntil }) => Math.max(last, parseMs(liveUntil)),
     Number.NEGATIVE_INFINITY,
   );
   return before.filter(({ liveUntil }) => parseMs(liveUntil) === lastMs);
+}
+
+function served({ seenValid, retired, notAfter }: CopyRecord, atMs: number): boolean {
+  return seenValid && retired === undefined && notAfter !== null && parseMs(notAfter) >= atMs;
 }
 
 export function* rebuiltDrafts(
@@ -43,15 +46,14 @@ export function* rebuiltDrafts(
       verdict?.valid === true && record !== null ? [setOf(record.names).key] : [],
     ),
   );
-  const missing = liveBefore(state, rebuiltMs).filter(
-    ({ names, notAfter, retired }) =>
-      retired === undefined &&
-      notAfter !== null &&
-      parseMs(notAfter) >= atMs &&
-      !here.has(setOf(names).key),
-  );
-  if (missing.length === 0) return;
-  const helps = missing.map((copy) => planner.helpFor(copy));
+  // What a restore brings back counts, and what served until the rebuild and needs a new certificate.
+  const candidates = liveBefore(state, rebuiltMs)
+    .filter(({ names }) => !here.has(setOf(names).key))
+    .map((copy) => ({ copy, help: planner.helpFor(copy) }))
+    .filter(({ copy, help }) => help.backup === "restorable" || served(copy, atMs));
+  if (candidates.length === 0) return;
+  const missing = candidates.map(({ copy }) => copy);
+  const helps = candidates.map(({ help }) => help);
   const { backup } = combinedHelp(helps);
   const namespaces = new Set([...standingSecrets(state)].map(({ namespace }) => namespace));
   yield {

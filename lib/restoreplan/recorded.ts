@@ -47,6 +47,8 @@ export interface RecordedPlanner {
   helpFor(place: Place): RestoreHelp;
   /** Whether nothing rules out this backup by itself. */
   isUsable(place: Place, version: string): boolean;
+  /** Whether the backup of what it holds would restore it if it were lost. */
+  wouldRestore(entry: CertificateEntry): boolean;
 }
 
 /** A certificate's fields in a Secret, whether or not the state knows the Secret. */
@@ -108,6 +110,15 @@ export function recordedPlanner(state: StateDocument, atMs: number): RecordedPla
     }
     return NO_HELP;
   };
+  const isUsable = (entry: Place, version: string): boolean => {
+    const wanted = world.wanted(entry, true);
+    const copy = wanted?.copies.find((one) => one.version === version);
+    return (
+      wanted !== null &&
+      copy !== undefined &&
+      copyObjections(copy, wanted, { ...options, standby: true }).length === 0
+    );
+  };
   return {
     helpFor: (entry) => {
       const id = `${entry.namespace}/${entry.secret}\n${entry.fieldBase}`;
@@ -115,14 +126,10 @@ export function recordedPlanner(state: StateDocument, atMs: number): RecordedPla
       known.set(id, help);
       return help;
     },
-    isUsable: (entry, version) => {
-      const wanted = world.wanted(entry, true);
-      const copy = wanted?.copies.find((one) => one.version === version);
-      return (
-        wanted !== null &&
-        copy !== undefined &&
-        copyObjections(copy, wanted, { ...options, standby: true }).length === 0
-      );
+    isUsable,
+    wouldRestore: (entry) => {
+      const copy = entry.record?.copy ?? null;
+      return !unread && copy !== null && isUsable(entry, copy.version);
     },
   };
 }

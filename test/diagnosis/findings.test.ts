@@ -554,7 +554,7 @@ describe("whatever was observed", () => {
         );
         const across = acrossOf(of);
         const findings = attachCauses(
-          [...evaluateState(of, NOW_MS, NOW), ...issuanceFindings(across, "prod")],
+          [...evaluateState(of, NOW_MS, NOW), ...issuanceFindings(across, of)],
           of,
           across,
         );

@@ -60,6 +60,24 @@ describe("after a cluster was rebuilt", () => {
     expect(told(rebuilt({}, { copies: expired }))).toEqual([]);
   });
 
+  it("counts what a restore brings back, valid there at the end or not", () => {
+    const broken = { ...copy(), seenValid: false, sha256: "bb", serial: "0b" };
+    const earlier = copy({ liveUntil: "2026-11-20T00:00:00Z" });
+    const [document] = told(rebuilt({}, { copies: { v1: earlier, v2: broken } }));
+    const restored = {
+      seen: expect.stringContaining("1 certificate of the one before it") as string,
+      advice: "Restore them before their services start.",
+      command: "certkeep restore prod --all --create-namespace",
+    };
+    expect(document).toMatchObject(restored);
+    expect(told(rebuilt({}, { copies: { v2: broken } }))).toEqual([]);
+    const revoked = { at: NOW, reason: "leaked" };
+    const [gone] = told(
+      rebuilt({}, { copies: { v1: earlier, v2: { ...copy(), retired: revoked } } }),
+    );
+    expect(gone).toMatchObject(restored);
+  });
+
   it("leaves out what the cluster before had lost or replaced already", () => {
     const earlier = copy({
       secret: "old",

@@ -263,7 +263,12 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
     explanationUrl: fc.option(evil),
   }),
   set_budget_low: fc.record({ ...issued, budget }),
-  set_budget_exhausted: fc.record({ ...issued, budget, safe: fc.boolean() }),
+  set_budget_exhausted: fc.record({
+    ...issued,
+    budget,
+    safe: fc.boolean(),
+    restorable: fc.boolean(),
+  }),
   domain_budget_low: fc.record({ ...issued, budget }),
   domain_budget_exhausted: fc.record({ ...issued, budget }),
   reissued_without_need: fc.record({ ...issued, holders: fc.option(fc.nat(9)) }),

@@ -397,7 +397,7 @@ describe("a finding's cause in one line", () => {
     () => {
       const across = acrossOf(reissued());
       expect(
-        attachCauses(issuanceFindings(across, "prod"), reissued(), across).map(codeAndWhy),
+        attachCauses(issuanceFindings(across, reissued()), reissued(), across).map(codeAndWhy),
       ).toEqual([
         [
           "reissued_without_need",
@@ -429,7 +429,7 @@ const EVIL =
 
 it("is no finding where the issuer asked for the renewal or had revoked the one before", () => {
   const codes = (over: Parameters<typeof observed>[0]): string[] =>
-    issuanceFindings(acrossOf(reissued(over)), "prod").map(({ code }) => code);
+    issuanceFindings(acrossOf(reissued(over)), reissued(over)).map(({ code }) => code);
   expect(codes({})).toEqual(["reissued_without_need"]);
   expect(codes({ windows: [window("00A1", { startMs: NOW_MS - 5 * HOUR_MS })] })).toEqual([]);
   expect(
@@ -465,7 +465,7 @@ it("tells of a domain's budget what uses it up", () => {
   };
   const of = state({}, { ...observed(), evidence });
   const across = acrossOf(of);
-  const [finding] = attachCauses(issuanceFindings(across, "prod"), of, across);
+  const [finding] = attachCauses(issuanceFindings(across, of), of, across);
   expect(finding && findingDocument(finding)).toMatchObject({
     code: "domain_budget_low",
     why:

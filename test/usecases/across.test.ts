@@ -9,6 +9,10 @@ import { explainName } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { createAcross, partOf } from "../../lib/finding/across.ts";
+import { clusterFindings } from "../../lib/finding/cluster.ts";
+import type { CopyRecord, StateDocument } from "../../lib/state/document.ts";
+import { mapValues } from "../../lib/state/secrets.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 
 const HOUR_MS = 3_600_000;
@@ -138,9 +142,33 @@ describe("one cluster's issuances", () => {
       ),
     );
     const after = await audit("prod");
-    expect(only(after).findings.find(({ code }) => code === "set_budget_exhausted")?.severity).toBe(
-      "critical",
+    expect(documents(after).find(({ code }) => code === "set_budget_exhausted")).toMatchObject({
+      severity: "critical",
+      advice: expect.stringMatching(/^Restore it from backup/) as string,
+      command: `certkeep restore prod ${DOMAIN}`,
+    });
+  });
+
+  it("are critical where the backup of what is live couldn't be restored", async () => {
+    await replaced(
+      "prod",
+      [5, 4, 3, 2, 1].map((h) => h * HOUR_MS),
     );
+    const { state } = only(await audit("prod"));
+    const severity = (of: StateDocument): string | undefined => {
+      const across = createAcross([partOf(of, world.nowMs)], {
+        ...{ issuers: kit.issuers, overrides: [] },
+        ...{ atMs: world.nowMs, nowMs: world.nowMs },
+      });
+      return clusterFindings(of, { atMs: world.nowMs, ignore: [], across }).said.find(
+        ({ code }) => code === "set_budget_exhausted",
+      )?.severity;
+    };
+    const copiesWith = (over: Partial<CopyRecord>): StateDocument["copies"] =>
+      mapValues(state.copies, (one) => ({ ...one, ...over }));
+    expect(severity(state)).toBe("warning");
+    const retired = { reason: "leaked", at: state.audit?.finishedAt ?? "" };
+    expect(severity({ ...state, copies: copiesWith({ retired }) })).toBe("critical");
   });
 
   it("are known from backups' records where history and Secrets are lost", async () => {

@@ -134,23 +134,29 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
   set_budget_exhausted: {
     when:
       "No issuance is left of that limit. A warning where every Secret that holds the set is " +
-      "valid and backed up.",
+      "valid and has a usable backup.",
     seen: ({ params }) => setSeen(params),
     leadsTo: "If the certificate is lost now, no other is issued until the next available time.",
     advice: "Keep the live certificate, and find out what reissues it",
-    adviceOf: ({ params: { safe, budget } }) =>
-      safe
+    adviceOf: ({ params: { safe, restorable, budget } }) =>
+      restorable
         ? {
-            key: "exhausted_safe",
-            general:
-              "Find out what reissues it; it is valid and backed up, so if it is lost, restore it",
+            key: "exhausted_restorable",
+            general: "Restore it from backup (uses no issuance), then find out what reissues it",
             own: [],
           }
-        : {
-            key: "exhausted",
-            general: "Keep the live certificate: only another host name can be issued now",
-            own: availableSentence(budget),
-          },
+        : safe
+          ? {
+              key: "exhausted_safe",
+              general:
+                "Find out what reissues it; it is valid and backed up, so if it is lost, restore it",
+              own: [],
+            }
+          : {
+              key: "exhausted",
+              general: "Keep the live certificate: only another host name can be issued now",
+              own: availableSentence(budget),
+            },
     evidence: ({ params }) => budgetEvidence(params),
   },
   domain_budget_low: {
