@@ -19,6 +19,7 @@ import {
   createProgress,
   failsOn,
   styleFor,
+  roomFor,
   widthFor,
   withAt,
   refuseContextAnd,
@@ -118,6 +119,7 @@ export function reportText(report: AuditReport, { io, options, atMs, stores }: T
     {
       nowMs: atMs,
       width: widthFor(io),
+      room: roomFor(io),
       style: styleFor(io, options),
       stores,
       verbose,

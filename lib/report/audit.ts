@@ -6,11 +6,11 @@ import { type BudgetLevel, rateLimitLines } from "./budgets.ts";
 import { type Item, itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
 import { plain } from "../plain.ts";
-import { utcText } from "./part.ts";
 import { sourceText } from "./phrases/missing.ts";
 import type { CertificateRow } from "./rows.ts";
-import { count, type Page, tableLines, wrap } from "./text.ts";
-import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies } from "./verdict.ts";
+import { certificateTable } from "./rowtable.ts";
+import { count, type Page, wrap } from "./text.ts";
+import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies, totalOf } from "./verdict.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;
@@ -36,6 +36,8 @@ interface AuditView extends Page {
   readonly nowMs: number;
   /** Where backups and states are, in one line; `null`: nowhere. */
   readonly stores: string | null;
+  /** Width of tables; absent: that of the text. */
+  readonly room?: number;
   readonly verbose?: boolean;
   readonly budgets?: readonly BudgetLevel[];
   readonly unreadStates?: number;
@@ -113,9 +115,9 @@ function headLines(
   );
 }
 
-function newText(made: number, { certificates, lost }: Tally): string {
+function newText(made: number, tally: Tally): string {
   if (made === 0) return "";
-  const keys = made > certificates + lost ? ", including ACME account keys" : "";
+  const keys = made > totalOf(tally) ? ", including ACME account keys" : "";
   return `(${count(made, "new backup")}${keys})`;
 }
 
@@ -126,7 +128,7 @@ const SKIPPED = {
 };
 
 /** What `-v` shows of a cluster: what was read, what was skipped, and every certificate. */
-function detailLines(cluster: AuditedCluster, { style, width }: AuditView): string[] {
+function detailLines(cluster: AuditedCluster, { style, width, room = width }: AuditView): string[] {
   const { title, server, skipped, sources = [], rows = [], tally } = cluster;
   const parts = [...Map.groupBy(skipped, ({ reason }) => reason)].map(
     ([reason, of]) => `${of.length} ${SKIPPED[reason]}`,
@@ -139,24 +141,12 @@ function detailLines(cluster: AuditedCluster, { style, width }: AuditView): stri
       : [`Skipped ${count(skipped.length, "Secret")}: ${parts.join(", ")}. --json lists them.`]),
     ...sources.map((one) => `${sourceText(one)}: ${one.scope}`),
   ];
-  const table = rows.map((row) => [
-    row.name,
-    `${row.namespace}/${row.secret}`,
-    row.status === "ok" ? "OK" : row.status,
-    row.notAfterMs === null ? "" : utcText(row.notAfterMs),
-    row.copied ? "yes" : "no",
-  ]);
-  const [head = "", ...body] = tableLines(
-    ["CERTIFICATE", "SECRET", "STATUS", "EXPIRES", "BACKUP"],
-    table,
-    width,
-    "  ",
-  );
+  const table = certificateTable(rows, { width: room, style, nameOf: (name) => name });
   return [
     "",
     `${style.bold(plain(title))}  ${style.dim(plain(server))}`,
     ...notes.flatMap((note) => wrap(style.dim(plain(note)), width, "  ")),
-    ...(table.length === 0 ? [] : ["", style.dim(head), ...body]),
+    ...(table.length === 0 ? [] : ["", ...table]),
   ];
 }
 

@@ -8,7 +8,7 @@ import { plain } from "../plain.ts";
 import type { Item } from "./items.ts";
 import { shortUtc } from "./part.ts";
 import { instantOf } from "../certificate/time.ts";
-import { count, spanPhrase, type Page, tableLines, wrap } from "./text.ts";
+import { count, type Page, tableLines, wrap } from "./text.ts";
 import { setPhrase } from "./phrases/limits.ts";
 import { type Budget, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
@@ -63,8 +63,6 @@ export function bar(remaining: number, capacity: number): string {
   return "■".repeat(filled) + "□".repeat(marks - filled);
 }
 
-/** Rows shown; more are counted. */
-const MAX_ROWS = 10;
 const WEEK_MS = 7 * DAY_MS;
 
 const NO_LEVELS: BudgetLevel["levels"] = [];
@@ -84,6 +82,25 @@ function clustersOf(account: Account, single: Map<string, readonly string[]>): r
   return shared;
 }
 
+function refusedLevel(budget: Budget, untilMs: number, clusters: readonly string[]): BudgetLevel {
+  const nextSlotMs = Math.max(untilMs, budget.nextSlotMs ?? 0);
+  return {
+    name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
+    kind: budget.kind,
+    remaining: 0,
+    atLeast: 0,
+    capacity: budget.limit.burst,
+    nextSlotMs,
+    overshot: false,
+    fullAtMs: Math.max(nextSlotMs, budget.fullAtMs ?? 0),
+    levels: [
+      { atMs: budget.atMs, left: 0 },
+      { atMs: nextSlotMs, left: 1 },
+    ],
+    clusters,
+  };
+}
+
 /** One budget as a level, with the clusters that hold or held its certificates. */
 function budgetLevel(
   across: Across,
@@ -91,6 +108,9 @@ function budgetLevel(
   single: Map<string, readonly string[]>,
 ): BudgetLevel {
   const account = accountOf(across.ledger, budget.kind, budget.issuer, budget.key);
+  // While a logged refusal runs, nothing is left, whatever the issuances known would leave.
+  const refusedMs = budget.claims.reduce((latest, { retryAtMs }) => Math.max(latest, retryAtMs), 0);
+  if (refusedMs > across.atMs) return refusedLevel(budget, refusedMs, clustersOf(account, single));
   const level: BudgetLevel = {
     name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
     kind: budget.kind,
@@ -192,15 +212,10 @@ function limitedName({ code, params }: Finding): string[] {
     : [];
 }
 
-/** The section of an audit's report; nothing where no budget is known. */
-export function budgetLines(
+/** Limits that are nearly used up, and how many aren't; nothing where no limit is known. */
+export function limitTable(
   levels: readonly BudgetLevel[],
-  {
-    atMs,
-    width,
-    style,
-    unreadStates,
-  }: Page & { readonly atMs: number; readonly unreadStates: number },
+  { width, style, textWidth }: Page & { readonly textWidth: number },
 ): string[] {
   if (levels.length === 0) return [];
   const low = levels
@@ -211,50 +226,31 @@ export function budgetLines(
         (b.nextSlotMs ?? 0) - (a.nextSlotMs ?? 0) ||
         compare(a.name, b.name),
     );
-  const notes = [
-    `${roomText(levels, low.length)}. Estimates: certkeep can't see every issuance.`,
-    ...(unreadStates > 0
-      ? [
-          `${count(unreadStates, "state")} of other clusters could not be read: what ` +
-            "they know of issuances is missing here.",
-        ]
-      : []),
-  ];
+  const rows = low.map(({ name, kind, remaining, capacity, atLeast, nextSlotMs, overshot }) => [
+    name,
+    kind === "set" ? "names" : "domain",
+    `${remaining} of ${capacity}`,
+    remaining === 0 ? "" : atLeast === null ? "unknown" : String(atLeast),
+    nextSlotMs === null ? "" : `${overshot ? "by " : ""}${instantOf(nextSlotMs)}`,
+  ]);
+  const [head = "", ...body] = tableLines(
+    ["NAME", "LIMIT", "LEFT", "AT LEAST", "NEXT AVAILABLE"],
+    rows,
+    width,
+    "  ",
+  );
   return [
     "",
-    style.bold("What can still be issued"),
-    ...lowLines(low, width, atMs),
-    ...notes.flatMap((note) => wrap(style.dim(note), width, "  ")),
-  ];
-}
-
-/** Those near their end, by name. */
-function lowLines(low: readonly BudgetLevel[], width: number, atMs: number): string[] {
-  if (low.length === 0) return [];
-  const rows = low.slice(0, MAX_ROWS).map((level) => {
-    const { name, kind, remaining, capacity, atLeast, nextSlotMs, overshot } = level;
-    return [
-      name,
-      kind,
-      bar(remaining, capacity),
-      `${remaining} of ${capacity}`,
-      atLeast === null ? "unknown" : String(atLeast),
-      nextSlotMs === null
-        ? ""
-        : `${overshot ? "by " : ""}${instantOf(nextSlotMs)} (${spanPhrase(nextSlotMs - atMs)})`,
-    ];
-  });
-  return [
-    ...tableLines(["NAME", "LIMIT", "", "ESTIMATE", "AT LEAST", "NEXT SLOT"], rows, width, "  "),
-    ...(low.length > MAX_ROWS ? [`  and ${low.length - MAX_ROWS} more near their end`] : []),
+    style.bold("RATE LIMITS"),
+    ...(rows.length === 0 ? [] : [style.dim(head), ...body]),
+    ...wrap(style.dim(`${roomText(levels, low.length)}. ${ESTIMATES}`), textWidth, "  "),
   ];
 }
 
 /** The others, counted. */
 function roomText(levels: readonly BudgetLevel[], low: number): string {
-  const others = levels.length - low;
-  if (low > 0) return `${count(others, "other budget")} ${others === 1 ? "has" : "have"} room`;
-  const sets = levels.filter(({ kind }) => kind === "set").length;
-  const domains = count(levels.length - sets, "registered domain");
-  return `All ${count(sets, "set")} of names and ${domains} have room`;
+  const sets = levels.filter((level) => level.kind === "set" && !isLow(level)).length;
+  const domains = levels.length - low - sets;
+  const rest = `${count(sets, "set")} of names and ${count(domains, "registered domain")}`;
+  return low > 0 ? `${rest} have more left` : `All ${rest} have issuances left`;
 }

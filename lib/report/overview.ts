@@ -1,108 +1,132 @@
 /**
- * The state of everything for a terminal: the verdict, what needs people worst first, the clusters,
- * what comes next. Pure.
+ * The state of everything for a terminal: the verdict, every problem worst first, then tables of
+ * what else is worth knowing. Pure.
  */
-import { type BudgetLevel, budgetLines } from "./budgets.ts";
-import { findingLines } from "./findings.ts";
-
-import { instantParts, partsText, plainText, utcText } from "./part.ts";
-import { type Style, tableLines, wrap } from "./text.ts";
+import { instantOf, parseMsOrNull } from "../certificate/time.ts";
+import { type BudgetLevel, limitTable } from "./budgets.ts";
+import { itemsOf } from "./items.ts";
+import { itemLines } from "./items/lines.ts";
+import { plainText, utcText } from "./part.ts";
+import type { CertificateRow } from "./rows.ts";
+import { certificateTable } from "./rowtable.ts";
 import { allUpcoming, type ClusterSummary } from "./summary.ts";
+import { count, type Page, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { ignoredNotes, SIGHTS, sumOf, unregisteredNotes, verdictText } from "./verdict.ts";
+import { ignoredNotes, SIGHTS, summaryText, sumOf, totalOf, unregisteredNotes } from "./verdict.ts";
 
-export interface OverviewView {
+interface OverviewView extends Page {
   readonly summaries: readonly ClusterSummary[];
   readonly unregistered: readonly string[];
   readonly budgets: readonly BudgetLevel[];
+  readonly rows: readonly CertificateRow[];
   readonly nowMs: number;
-  readonly width: number;
-  readonly style: Style;
+  /** Width of tables. */
+  readonly room: number;
+  /** Every cluster, every certificate, and all that findings say. */
+  readonly verbose: boolean;
 }
 
-const CLUSTERS_SHOWN = 40;
 const UPCOMING_SHOWN = 10;
 
-export function overviewText({
-  summaries,
-  unregistered,
-  budgets,
-  nowMs,
-  width,
-  style,
-}: OverviewView): string {
-  const lines = wrap(verdictText(summaries, nowMs), width).map((line) => style.bold(line));
+export function overviewText(view: OverviewView): string {
+  const { summaries, unregistered, budgets, rows, nowMs, width, room, style, verbose } = view;
+  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
+  const nameOf = (cluster: string): string => titles.get(cluster) ?? cluster;
   const findings = summaries.flatMap((one) => one.findings);
-  lines.push(...findingLines({ findings, nowMs, width, style, several: summaries.length > 1 }));
-  lines.push(
-    ...clusterLines(summaries, width, style),
-    ...budgetLines(budgets, { atMs: nowMs, width, style, unreadStates: 0 }),
-    ...upcomingLines(summaries, width, style),
-  );
+  const items = itemsOf({ findings, nameOf, nowMs });
+  const { lines } = itemLines(items, {
+    width,
+    style,
+    nowMs,
+    several: summaries.length > 1,
+    names: Number.POSITIVE_INFINITY,
+    verbose,
+  });
+  const page = { width: room, style };
   const notes = [
     ...ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)),
     ...unregisteredNotes(unregistered, 5).map(plainText),
     `From what audits recorded, as of ${utcText(nowMs)}; no cluster was asked.`,
   ];
-  lines.push(
+  return [
+    ...wrap(style.bold(plain(summaryText(summaries, items))), width),
+    ...lines,
+    ...clusterLines(view),
+    ...limitTable(budgets, { ...page, textWidth: width }),
+    ...upcomingLines(summaries, nameOf, page),
+    ...(verbose ? titled("CERTIFICATES", certificateTable(rows, { ...page, nameOf }), page) : []),
     "",
     ...notes.flatMap((note) => wrap(plain(note), width).map((line) => style.dim(line))),
-  );
-  return lines.join("\n");
+  ].join("\n");
 }
 
-function clusterLines(summaries: readonly ClusterSummary[], width: number, style: Style): string[] {
-  if (summaries.length === 0) return [];
-  const rank = (one: ClusterSummary): number =>
-    (one.sight === "now" ? 0 : 1e9) +
-    one.findings.filter(({ severity }) => severity === "critical").length * 1e4 +
-    one.findings.length;
-  const sorted = summaries.toSorted(
-    (a, b) => rank(b) - rank(a) || (a.cluster < b.cluster ? -1 : 1),
-  );
-  const rows = sorted
-    .slice(0, CLUSTERS_SHOWN)
-    .map((one) => [
-      one.title,
-      String(one.tally.certificates),
-      String(one.tally.ok),
-      one.tally.unknown === 0 ? "" : String(one.tally.unknown),
-      String(one.tally.copies),
-      one.seenAt === null ? "" : partsText(instantParts(one.seenAt)),
-      one.sight === "now" ? "" : SIGHTS[one.sight],
-    ]);
+function titled(title: string, lines: readonly string[], { style }: Page): string[] {
+  return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
+}
+
+/** Clusters that aren't all OK; the others are counted. */
+function clusterLines({ summaries, room, width, style, verbose }: OverviewView): string[] {
+  if (summaries.length < 2 && !verbose) return [];
+  const isOk = ({ sight, tally }: ClusterSummary): boolean =>
+    sight === "now" && tally.critical === 0 && tally.warning === 0;
+  const shown = summaries
+    .filter((one) => verbose || !isOk(one))
+    .toSorted(
+      (a, b) =>
+        Number(a.sight === "now") - Number(b.sight === "now") ||
+        b.tally.critical - a.tally.critical ||
+        b.tally.warning - a.tally.warning ||
+        (a.title < b.title ? -1 : 1),
+    );
+  const rest = summaries.length - shown.length;
+  const number = (n: number): string => n.toLocaleString("en-US");
   const [head = "", ...body] = tableLines(
-    ["CLUSTER", "CERTS", "FINE", "UNKNOWN", "COPIED", "LAST SEEN", ""],
-    rows,
-    width,
+    ["CLUSTER", "CERTS", "OK", "UNKNOWN", "BACKED UP", "LAST SEEN", ""],
+    shown.map(({ title, tally, seenAt, sight }) => [
+      title,
+      number(totalOf(tally)),
+      number(tally.ok),
+      number(tally.unknown),
+      number(tally.backedUp),
+      seenText(seenAt),
+      sight === "now" ? "" : SIGHTS[sight],
+    ]),
+    room,
     "  ",
   );
+  const others = `${count(rest, shown.length === 0 ? "cluster" : "other cluster")} OK (-v lists them).`;
   return [
     "",
-    style.bold(`Clusters (${summaries.length.toLocaleString("en-US")})`),
-    "",
-    style.dim(head),
-    ...body,
-    ...(sorted.length > CLUSTERS_SHOWN ? [`  and ${sorted.length - CLUSTERS_SHOWN} more`] : []),
+    style.bold("CLUSTERS"),
+    ...(shown.length === 0 ? [] : [style.dim(head), ...body]),
+    ...(rest === 0 ? [] : wrap(others, width, "  ")),
   ];
+}
+
+function seenText(instant: string | null): string {
+  const ms = instant === null ? null : parseMsOrNull(instant);
+  return ms === null ? "never" : instantOf(ms);
 }
 
 function upcomingLines(
   summaries: readonly ClusterSummary[],
-  width: number,
-  style: Style,
+  nameOf: (cluster: string) => string,
+  page: Page,
 ): string[] {
   const all = allUpcoming(summaries);
   if (all.length === 0) return [];
-  const rows = all
-    .slice(0, UPCOMING_SHOWN)
-    .map((one) => [one.name, partsText(instantParts(one.notAfter)), one.cluster]);
-  const [head = "", ...body] = tableLines(["CERTIFICATE", "EXPIRES", "CLUSTER"], rows, width, "  ");
-  return [
-    "",
-    style.bold("Next to expire, still to be renewed by their owners"),
-    "",
-    style.dim(head),
-    ...body,
-  ];
+  const several = summaries.length > 1;
+  const [head = "", ...body] = tableLines(
+    ["CERTIFICATE", "EXPIRES", ...(several ? ["CLUSTER"] : [])],
+    all
+      .slice(0, UPCOMING_SHOWN)
+      .map(({ name, notAfter, cluster }) => [
+        name,
+        notAfter,
+        ...(several ? [nameOf(cluster)] : []),
+      ]),
+    page.width,
+    "  ",
+  );
+  return titled("DUE FOR RENEWAL", [page.style.dim(head), ...body], page);
 }

@@ -55,8 +55,13 @@ const CLUSTER_METRICS: readonly Metric<ClusterSummary>[] = [
     value: (one) => (isKnown(one) ? one.tally.certificates : null),
   },
   {
+    name: "certkeep_certificates_ok",
+    help: "Certificates that are known to be valid now and have no critical finding and no warning.",
+    value: (one) => (isKnown(one) ? one.tally.ok : null),
+  },
+  {
     name: "certkeep_certificates_fine",
-    help: "Certificates that are known to be good now and have no finding.",
+    help: "The earlier name of certkeep_certificates_ok.",
     value: (one) => (isKnown(one) ? one.tally.ok : null),
   },
   {

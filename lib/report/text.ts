@@ -117,6 +117,21 @@ export function spanPhrase(ms: number): string {
   return "a second";
 }
 
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\S+Z$/;
+const NO_COLUMNS: ReadonlySet<number> = new Set();
+/** Columns aren't cut to less, as long as another can be. */
+const READABLE = 12;
+
+/** The widest column that isn't one of these, and its width; `null`: all are narrow. */
+function widestBut(
+  widths: readonly number[],
+  spared: ReadonlySet<number>,
+): readonly [column: number, width: number] | null {
+  const most = Math.max(0, ...widths.filter((_, column) => !spared.has(column)));
+  if (spared.size > 0 && most <= READABLE) return null;
+  return [widths.findIndex((one, column) => one === most && !spared.has(column)), most];
+}
+
 /**
  * A table: columns as wide as they need, the widest cut so that it fits; two spaces between, no
  * lines.
@@ -132,10 +147,16 @@ export function tableLines(
     Math.max(...clean.map((row) => stringWidth(row[column] ?? ""))),
   );
   const room = width - stringWidth(indent) - 2 * (head.length - 1);
+  const instants = new Set(
+    head.flatMap((_, column) =>
+      rows.some((row) => INSTANT.test(row[column] ?? "")) ? [column] : [],
+    ),
+  );
   while (widths.reduce((sum, one) => sum + one, 0) > room) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] ?? 0) <= 6) break;
-    widths[widest] = (widths[widest] ?? 0) - 1;
+    // Instants are told whole as long as a name can be cut.
+    const [widest, most] = widestBut(widths, instants) ?? widestBut(widths, NO_COLUMNS) ?? [0, 0];
+    if (most <= 6) break;
+    widths[widest] = most - 1;
   }
   return clean.map((row) =>
     (

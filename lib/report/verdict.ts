@@ -55,6 +55,16 @@ function blindText(blind: readonly ClusterSummary[], nowMs: number): string {
   );
 }
 
+/** `prod: 2 problems; 2 of 14 certificates OK, all 14 backed up` */
+export function summaryText(summaries: readonly ClusterSummary[], items: readonly Item[]): string {
+  const [only] = summaries;
+  if (only === undefined) return "Nothing is known: no cluster was audited yet";
+  const who = summaries.length === 1 ? only.title : count(summaries.length, "cluster");
+  const tally = sumTallies(summaries.map((one) => one.tally));
+  const parts = [problemsText(items), backupsText(tally)].filter((part) => part !== "");
+  return `${who}: ${parts.join("; ")}`;
+}
+
 /** `2 problems`, `1 problem, 2 as last seen`; empty where there is none. */
 export function problemsText(items: readonly Item[]): string {
   const problems = items.filter(({ severity }) => severity !== "info");
@@ -93,6 +103,11 @@ export function backupsText({ certificates, lost, ok, staging, unknown, backedUp
     ...(staging === 0 ? [] : [`${number(staging)} staging`]),
     backed,
   ].join(", ");
+}
+
+/** Certificates that should be there. */
+export function totalOf({ certificates, lost }: Tally): number {
+  return certificates + lost;
 }
 
 export function sumTallies(tallies: readonly Tally[]): Tally {

@@ -248,7 +248,9 @@ describe("certkeep report", () => {
     expect({ code, err }).toEqual({ code: 1, err: "" });
     expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(out).not.toContain("\u001b");
-    expect(out.indexOf("Critical (1)")).toBeLessThan(out.indexOf("Clusters (1)"));
+    expect(out.split("\n")[0]).toBe("prod: 1 problem; 3 of 4 certificates OK, all 4 backed up");
+    expect(out).toContain("CRITICAL\n  web.shop.example  expires in 3 days");
+    expect(out.indexOf("CRITICAL")).toBeLessThan(out.indexOf("no cluster was asked"));
     expect((await certkeep(["report", "--fail-on", "never"])).code).toBe(0);
   });
 
@@ -265,7 +267,7 @@ describe("certkeep report", () => {
       "<h1>1 critical, 3 certificates OK</h1>",
     );
     expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(
-      /certkeep_certificates_fine\{cluster="prod"\} 3\n[^]*# EOF\n$/,
+      /certkeep_certificates_ok\{cluster="prod"\} 3\n[^]*# EOF\n$/,
     );
     const json = JSON.parse((await certkeep(["report", "--json"])).out) as {
       schema: string;

@@ -70,7 +70,8 @@ describe("metrics", () => {
     )?.value;
 
   it("count what is OK, what isn't known, and findings by severity", () => {
-    expect(of("certkeep_certificates_fine", { cluster: "prod" })).toBe(177);
+    for (const name of ["certkeep_certificates_ok", "certkeep_certificates_fine"])
+      expect(of(name, { cluster: "prod" })).toBe(177);
     expect(of("certkeep_certificates_unknown", { cluster: "edge" })).toBe(12);
     expect(of("certkeep_cluster_seen", { cluster: "edge" })).toBe(0);
     expect(of("certkeep_findings", { cluster: "prod", severity: "critical" })).toBe(2);
