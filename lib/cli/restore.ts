@@ -204,7 +204,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
           offline: options.offline ?? null,
           command: (change) => commandWith(cluster, names, options, change),
           width: widthFor(io),
-          room: io.outTty ? io.columns : Infinity,
+          room: io.outTty && !io.output.wide ? io.columns : Infinity,
           style: styleFor(io, options),
           verbose: options.verbose === true,
         }),

@@ -70,6 +70,9 @@ export interface RestoreOptions {
   readonly unrecorded?: boolean;
   readonly force?: readonly PlanCode[];
   readonly config?: string | null;
+  /** A context that stands instead of the cluster's name. */
+  readonly context?: string | null;
+  readonly kubeconfig?: string | null;
   readonly follow?: string | null;
   readonly apply?: boolean;
 }
@@ -83,10 +86,10 @@ export function restoreCommand(
     on === true ? [literal(name)] : [];
   const value = (name: string, given: string | null | undefined): (Literal | string)[] =>
     given == null ? [] : [literal(name), given];
-  const { asOfMs, as } = options;
+  const { asOfMs, as, context } = options;
   return commandLine(
     literal("certkeep restore"),
-    restore.cluster,
+    ...(context == null ? [restore.cluster] : []),
     ...restore.names,
     ...flag("--all", restore.all),
     ...value("--namespace", restore.namespace),
@@ -101,6 +104,8 @@ export function restoreCommand(
     ...flag("--unrecorded", options.unrecorded),
     ...flag("--standby", restore.standby),
     ...(options.force ?? []).flatMap((code) => [literal("--force"), code]),
+    ...value("--context", context),
+    ...value("--kubeconfig", options.kubeconfig),
     ...value("--config", options.config),
     ...value("--follow", options.follow),
     ...flag("--apply", options.apply),

@@ -144,6 +144,15 @@ describe("certkeep restore", () => {
   const offered = (out: string): readonly string[][] =>
     [...out.matchAll(/^ +certkeep (.*)$/gm)].map(([, line = ""]) => line.split(" "));
 
+  it("offers a command with the context and kubeconfig that were given", async () => {
+    const given = ["--context", "here", "--kubeconfig", join(folder, "kubeconfig")];
+    expect((await certkeep(["audit", ...given])).code).toBe(0);
+    lose();
+    const [command = []] = offered((await certkeep(["restore", DOMAIN, ...given])).out);
+    expect(command.slice(0, 6)).toEqual(["restore", DOMAIN, ...given]);
+    expect((await certkeep(command)).out).toContain("Restored 1 of 1; read back and verified.");
+  });
+
   it("offers for a missing namespace and an immutable Secret what restores them", async () => {
     world.sandbox.remove("shop", "web-tls");
     world.sandbox.remove(null, "shop", "Namespace");
