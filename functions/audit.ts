@@ -7,7 +7,7 @@
  * message: only a message that isn't one, and a state that can't be read or written, are.
  */
 import type { Config } from "../lib/config/schema.ts";
-import { parseAuditEvent, type Receipt } from "../lib/config/event/audit.ts";
+import { parseAuditEvent, type Receipt } from "../lib/config/event.ts";
 import { type CertkeepError, isCertkeepError, internalError } from "../lib/error.ts";
 import { restoreFunctionOf } from "../lib/finding/action.ts";
 import { askLogs, auditAll, withinShare } from "../lib/usecases/audit.ts";

@@ -6,7 +6,7 @@
  */
 import { parseMs } from "../lib/certificate/time.ts";
 import type { RestorePair } from "../lib/config/schema.ts";
-import { parseRestoreEvent, type RestoreEvent } from "../lib/config/event/restore.ts";
+import { parseRestoreEvent, type RestoreEvent } from "../lib/config/event.ts";
 import { restoreAction, restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
 import { invokeLine, type InvokePayload, restoreCommand } from "../lib/report/command.ts";
 import {
@@ -19,14 +19,15 @@ import {
 } from "./shared/run.ts";
 import { codesOf } from "../lib/restoreplan/item.ts";
 import { runRestore } from "../lib/usecases/restore.ts";
-import { confine } from "../lib/usecases/restore/confine.ts";
-import type {
-  RestorePorts,
-  RestoreReport,
-  RestoreRequest,
-  RestoreTarget,
+import { confine } from "../lib/usecases/restore/permissions.ts";
+import {
+  RESTORE_SCHEMA,
+  restoreDocument,
+  type RestorePorts,
+  type RestoreReport,
+  type RestoreRequest,
+  type RestoreTarget,
 } from "../lib/usecases/restore/context.ts";
-import { restoreDocument, RESTORE_SCHEMA } from "../lib/usecases/restore/document.ts";
 import { composeRestore } from "../lib/wiring/restore.ts";
 import { composeSettings, unknownCluster } from "../lib/wiring/settings.ts";
 

@@ -3,7 +3,7 @@
  * are checked here before anything is made. Absent is an empty text. A mistake names the parameter,
  * what was found and what was expected.
  */
-import { meant } from "../lib/config/suggest.ts";
+import { meant } from "../lib/config/problem.ts";
 
 export interface Parameters {
   readonly stage: string;

@@ -7,12 +7,16 @@
  * age authenticates no sender. See manifest.ts for what the content has to pass.
  */
 import { createHash } from "node:crypto";
-import { type CopyProblem, type CopyProblemCode, asObject, describe, ownValue } from "./problem.ts";
 import {
+  asObject,
   BACKUP_FORMAT,
   type BackupHeader,
+  type CopyProblem,
+  type CopyProblemCode,
+  describe,
   type DraftHeader,
   factsOf,
+  ownValue,
   parseHeader,
 } from "./record.ts";
 

@@ -1,8 +1,6 @@
 /**
- * The plaintext of a backup: what lib/backup/manifest.ts reads again.
- *
- * The name of a copy's version: a digest over what makes a copy another one, so that what is
- * unchanged is never written twice.
+ * The plaintext of a backup, which lib/backup/manifest.ts reads again, and the name of its version:
+ * a digest over what makes a backup another one, so that what is unchanged is never written twice.
  *
  * In it: format, identity of the cluster, namespace, name, the bytes of the fields, what adoption
  * depends on (type, labels, annotations), and for whom it is sealed. Not in it: derived facts

@@ -18,18 +18,16 @@ import {
 import { decodeBase64 } from "../secret/base64.ts";
 import { isShape, OPAQUE_TYPE, type Shape, TLS_TYPE } from "../secret/shapes.ts";
 import {
-  type CopyProblem,
-  type CopyProblemCode,
   asObject,
-  describe,
-  describeKind,
-  ownValue,
-} from "./problem.ts";
-import {
   type BackupHeader,
   type BackupRecord,
   type CopyFacts,
+  type CopyProblem,
+  type CopyProblemCode,
+  describe,
+  describeKind,
   factsOf,
+  ownValue,
   parseFacts,
 } from "./record.ts";
 import { HEADER_ANNOTATION, versionOf } from "./draft.ts";

@@ -3,11 +3,10 @@
  * extension that Go knows and can't parse makes it refuse the certificate, critical or not; one
  * that it doesn't know counts only if it is critical, and then only for verification.
  */
-
 import { type NameConstraints, parseNameConstraints } from "./constraint.ts";
 import { Der, TAG } from "./der.ts";
 import { isDomain } from "./domain.ts";
-import { OID } from "./oid.ts";
+import { OID } from "./asn1.ts";
 import { parseUriHost } from "./uri.ts";
 
 export interface Extension {

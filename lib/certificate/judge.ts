@@ -5,9 +5,6 @@
  * instant to that. Total: any bytes get a judgement, none an exception.
  *
  * Invariant: a judgement has reasons or windows, never both and never neither.
- *
- * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key
- * but digests.
  */
 import { type Anchors, createPool } from "./anchors.ts";
 import { createCache } from "./cache.ts";
@@ -20,6 +17,10 @@ import type { Reason } from "./reason.ts";
 import { formatMs } from "./time.ts";
 import type { Verifier } from "./verifier.ts";
 
+/**
+ * What reports and states say of a certificate: plain JSON, no bytes, nothing derived from a key
+ * but digests.
+ */
 interface CertificateFacts {
   /** RFC 4514 text. */
   subject: string;

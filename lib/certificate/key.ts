@@ -10,9 +10,8 @@
  * they aren't there.
  */
 import { createECDH, createPrivateKey, createPublicKey, type ECDH } from "node:crypto";
-import { Fields, orNull } from "./asn1.ts";
+import { Fields, OID, orNull } from "./asn1.ts";
 import { TAG, unsignedValue } from "./der.ts";
-import { OID } from "./oid.ts";
 import { parsePemBlocks } from "./pem.ts";
 import { bitLength, type Curve, curveOf, type PublicKey, samePublicKey } from "./publickey.ts";
 

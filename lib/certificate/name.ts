@@ -4,9 +4,8 @@
  * "the same" name in another string type or letter case is another name. The text is for people and
  * decides nothing.
  */
-
 import { Der, TAG } from "./der.ts";
-import { dottedOid } from "./oid.ts";
+import { dottedOid } from "./asn1.ts";
 
 const COMMON_NAME = "550403";
 

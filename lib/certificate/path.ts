@@ -6,12 +6,11 @@
  * windows of a pair are found by searching again after each instant at which something that was
  * looked at begins or ends (`findWindows`).
  */
-
 import { type Anchors, createPool, type Pool } from "./anchors.ts";
 import { checkConstraints } from "./constraint.ts";
 import type { Certificate } from "./parse.ts";
 import { policiesValid } from "./policy.ts";
-import { OID } from "./oid.ts";
+import { OID } from "./asn1.ts";
 import type { Reason } from "./reason.ts";
 import type { Verifier } from "./verifier.ts";
 

@@ -3,9 +3,8 @@
  * crypto/x509 verify.go, policiesValid, for a caller that accepts any policy. It fails only where a
  * certificate asks for an explicit policy that no chain of policies gives, or maps anyPolicy.
  */
-
 import type { Extensions } from "./extension.ts";
-import { OID } from "./oid.ts";
+import { OID } from "./asn1.ts";
 
 export interface PolicySubject {
   rawIssuer: Buffer;

@@ -11,9 +11,8 @@
  * x509.go, getSignatureAlgorithmFromAI and signatureAlgorithmDetails).
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { Fields, orNull } from "./asn1.ts";
+import { Fields, OID, orNull } from "./asn1.ts";
 import { type BitString, Der, rightAligned, TAG, unsignedValue } from "./der.ts";
-import { OID } from "./oid.ts";
 
 export interface Curve {
   /** Name in OpenSSL. */

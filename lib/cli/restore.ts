@@ -8,9 +8,13 @@ import { restoreCommand as commandFor } from "../report/command.ts";
 import type { CommandChange } from "../report/phrases/planremedy.ts";
 import { planText } from "../report/plan.ts";
 import { runRestore } from "../usecases/restore.ts";
-import type { RestoreReport, RestoreRequest } from "../usecases/restore/context.ts";
-import { restoreDocument, RESTORE_SCHEMA } from "../usecases/restore/document.ts";
-import { restoreExit } from "../usecases/restore/exit.ts";
+import {
+  RESTORE_SCHEMA,
+  restoreDocument,
+  restoreExit,
+  type RestoreReport,
+  type RestoreRequest,
+} from "../usecases/restore/context.ts";
 import { writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,

@@ -7,7 +7,7 @@ import { recordedPlanner } from "../restoreplan/recorded.ts";
 import { bareName } from "../finding/place.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { issuanceKey, serialKey } from "../ratelimit/issuance.ts";
-import { setOf } from "../ratelimit/names.ts";
+import { setOf } from "../ratelimit/limit.ts";
 import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";

@@ -6,7 +6,7 @@
  * Several causes may hold at once. A cause is also named where nothing was reissued yet: the next
  * connection would. None of it changes a rate limit.
  */
-import { registeredDomain } from "../ratelimit/names.ts";
+import { registeredDomain } from "../ratelimit/limit.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";

@@ -9,7 +9,7 @@ import { bareName } from "../finding/place.ts";
 import { instantOf, parseMs } from "../certificate/time.ts";
 import { type Refusal, SKEW_MS } from "../ratelimit/evidence.ts";
 import { parseRefusal } from "../ratelimit/log/refusal.ts";
-import { registeredDomain } from "../ratelimit/names.ts";
+import { registeredDomain } from "../ratelimit/limit.ts";
 import { type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import { combinedHelp } from "../restoreplan/recorded.ts";
 import { storedRefusals } from "../state/evidence.ts";

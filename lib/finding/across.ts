@@ -16,8 +16,7 @@ import {
 } from "../ratelimit/evidence.ts";
 import { type Budget, eachBudget } from "../ratelimit/budget.ts";
 import { createLedger, type Ledger, ledgerFor } from "../ratelimit/ledger.ts";
-import { type LimitOverride, limitsOf } from "../ratelimit/limit.ts";
-import { setOf } from "../ratelimit/names.ts";
+import { type LimitOverride, limitsOf, setOf } from "../ratelimit/limit.ts";
 import {
   budgetFindings,
   concurrentIssuances,

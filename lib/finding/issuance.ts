@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { formatMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
-import { setOf } from "../ratelimit/names.ts";
+import { setOf } from "../ratelimit/limit.ts";
 import type { IssuanceFinding } from "../ratelimit/rules.ts";
 import { combinedHelp, recordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
 import { certificates } from "../state/certificates.ts";

@@ -1,5 +1,5 @@
 /** Which certificates a name that a person typed means. Pure. */
-import { registeredDomain, setOf } from "../ratelimit/names.ts";
+import { registeredDomain, setOf } from "../ratelimit/limit.ts";
 import { type CertificateEntry, titleOf } from "../state/certificates.ts";
 import { matchesPattern } from "./pattern.ts";
 

@@ -3,7 +3,7 @@
  * by itself. By the backups that the successor's state carries on. Pure.
  */
 import { parseMs } from "../certificate/time.ts";
-import { setOf } from "../ratelimit/names.ts";
+import { setOf } from "../ratelimit/limit.ts";
 import { combinedHelp, type RecordedPlanner } from "../restoreplan/recorded.ts";
 import { predecessorsOf, stillCounts } from "../restoreplan/successor.ts";
 import type { CertificateEntry } from "../state/certificates.ts";

@@ -7,7 +7,7 @@
  */
 import { type Budget, budgetOf } from "./budget.ts";
 import { accountOf, isRenewalAt, type Ledger } from "./ledger.ts";
-import { registeredDomains, setOf } from "./names.ts";
+import { registeredDomains, setOf } from "./limit.ts";
 
 export type Action = "restore" | "reissue" | "wait" | "unknown";
 

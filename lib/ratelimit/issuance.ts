@@ -6,7 +6,7 @@
  * another cluster's claims. `verified` means: its signatures lead to the issuer's anchors, and
  * where a cluster showed it, the key fits; whoever makes the record answers for that.
  */
-import { registeredDomains, setOf } from "./names.ts";
+import { registeredDomains, setOf } from "./limit.ts";
 import { type Basis, instantOf } from "./sct.ts";
 
 export const SOURCE_KINDS = ["secret", "backup", "state", "log", "ct"] as const;

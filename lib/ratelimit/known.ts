@@ -6,8 +6,7 @@
 import { bucket, emptyAt, pinnedBy, spendCapped, type Start, stateOf } from "./bucket.ts";
 import { type Coverage, type Refusal, uniteSpans } from "./evidence.ts";
 import { type Account, type Entry, type Ledger, refusalsOf } from "./ledger.ts";
-import { type Limit, MS_NS, type Pace, pace } from "./limit.ts";
-import { registeredDomains } from "./names.ts";
+import { type Limit, MS_NS, type Pace, pace, registeredDomains } from "./limit.ts";
 
 /**
  * How far the instant of a spend may lie from what the certificate tells of it, and two clocks from

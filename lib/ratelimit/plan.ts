@@ -8,8 +8,15 @@
 import { ceilMs, spendCapped } from "./bucket.ts";
 import { knownTat, sureTat } from "./known.ts";
 import { type Account, accountOf, isRenewalAt, type Ledger, limitOfAccount } from "./ledger.ts";
-import { DAY_MS, type Limit, MS_NS, pace, RENEWAL_WINDOW_MS } from "./limit.ts";
-import { registeredDomains, setOf } from "./names.ts";
+import {
+  DAY_MS,
+  type Limit,
+  MS_NS,
+  pace,
+  registeredDomains,
+  RENEWAL_WINDOW_MS,
+  setOf,
+} from "./limit.ts";
 
 /** As far as a plan looks. */
 export const MAX_PLANNED = 10_000;

@@ -5,9 +5,21 @@
  *
  * Every object bears the labels by which a later run finds what it no longer wants, and `--revoke`
  * what to take away.
+ *
+ * The kubeconfig of one credential: one cluster, one user, one context. Its text holds the
+ * credential. Pure.
+ *
+ * Auditing from inside a cluster that nothing outside can reach: a CronJob (inside.json) that runs
+ * the same audit with a projected token of its own, which the kubelet renews. No credential leaves
+ * the cluster. Pure.
+ *
+ * Its stores have to lie outside: backups in the cluster would be lost with it.
  */
 import type {
   RbacV1Subject,
+  V1ConfigMap,
+  V1CronJob,
+  V1EnvVar,
   V1Namespace,
   V1ObjectMeta,
   V1Role,
@@ -17,9 +29,10 @@ import type {
 } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import * as z from "zod/mini";
-import { LABEL, SECRET_NAME } from "../config/form.ts";
-import { rulesOf, type AccessPlan } from "./rules.ts";
-import { PARTS, wantsRestore, type Bearer } from "./table.ts";
+import { LABEL, SECRET_NAME } from "../config/field.ts";
+import template from "./inside.json" with { type: "json" };
+import { type AccessPlan, rulesOf } from "./rules.ts";
+import { type Bearer, PARTS, wantsRestore } from "./table.ts";
 
 export const ACCESS_NAMESPACE = "certkeep";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
@@ -175,4 +188,127 @@ export function registrationSelector(registration: string): string {
 /** YAML documents, each on its own, in the order of `objects`. */
 export function manifestText(objects: readonly object[]): string {
   return objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join("");
+}
+
+/** How the server is reached, as an administrator's context says it. */
+export interface ServerPlace {
+  readonly server: string;
+  /** PEM; `null`: the system's authorities. */
+  readonly caPem: string | null;
+  readonly tlsServerName: string | null;
+  readonly proxyUrl: string | null;
+}
+
+/** Who asks; nobody with IAM, which makes a new token each time. */
+export type StoredCredential =
+  | { readonly kind: "token"; readonly token: string }
+  | { readonly kind: "pair"; readonly cert: string; readonly key: string }
+  | { readonly kind: "none" };
+
+export function kubeconfigText(
+  name: string,
+  place: ServerPlace,
+  credential: StoredCredential,
+): string {
+  const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+  const user =
+    credential.kind === "token"
+      ? { token: credential.token }
+      : credential.kind === "pair"
+        ? {
+            "client-certificate-data": base64(credential.cert),
+            "client-key-data": base64(credential.key),
+          }
+        : {};
+  return stringify(
+    {
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": name,
+      clusters: [
+        {
+          name,
+          cluster: {
+            server: place.server,
+            ...(place.caPem === null ? {} : { "certificate-authority-data": base64(place.caPem) }),
+            ...(place.tlsServerName === null ? {} : { "tls-server-name": place.tlsServerName }),
+            ...(place.proxyUrl === null ? {} : { "proxy-url": place.proxyUrl }),
+          },
+        },
+      ],
+      users: [{ name, user }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+    },
+    { lineWidth: 0 },
+  );
+}
+
+interface InsideOptions {
+  readonly image: string;
+  readonly recipients: readonly string[];
+  /** URLs of stores outside the cluster. */
+  readonly backups: string;
+  readonly state: string;
+  /** Of stores on AWS; `null`: not known. */
+  readonly region: string | null;
+  /**
+   * IAM role that the pod takes by its service account (EKS); `null`: the pod has other
+   * credentials.
+   */
+  readonly role: string | null;
+}
+
+/** The reading credential alone: nothing inside can restore. */
+const READ_PARTS = ["secrets", "named", "parents", "diagnosis"];
+
+/** The objects, in the order in which they are applied. */
+export function insideObjects(
+  name: string,
+  plan: AccessPlan,
+  options: InsideOptions,
+): (AccessObject | V1ConfigMap | V1CronJob)[] {
+  const reading = { ...plan, parts: plan.parts.filter((part) => READ_PARTS.includes(part)) };
+  const [config, cronJob] = filled({
+    cluster: name,
+    account: accessName(name, "read"),
+    image: options.image,
+    config: configOf(name, reading, options),
+  });
+  const containers = cronJob.spec?.jobTemplate.spec?.template.spec?.containers ?? [];
+  const region: V1EnvVar[] =
+    options.region === null ? [] : [{ name: "AWS_REGION", value: options.region }];
+  for (const container of containers) container.env = [...(container.env ?? []), ...region];
+  const access = accessObjects(name, reading, { kind: "ServiceAccount" });
+  const annotations =
+    options.role === null ? {} : { annotations: { "eks.amazonaws.com/role-arn": options.role } };
+  for (const { kind, metadata } of access)
+    if (kind === "ServiceAccount") Object.assign(metadata, annotations);
+  return [...access, config, cronJob];
+}
+
+/** The template with its placeholders filled in. */
+function filled(values: Readonly<Record<string, string>>): [V1ConfigMap, V1CronJob] {
+  return JSON.parse(JSON.stringify(template), (_key, value: unknown) =>
+    typeof value === "string"
+      ? value.replace(/\$\{(\w+)\}/gu, (whole, key: string) => values[key] ?? whole)
+      : value,
+  ) as [V1ConfigMap, V1CronJob];
+}
+
+function configOf(name: string, plan: AccessPlan, options: InsideOptions): string {
+  const places = plan.parts.includes("secrets")
+    ? plan.namespaces === null
+      ? {}
+      : { namespaces: plan.namespaces }
+    : { discover: false };
+  const secrets = plan.secrets.map((secret) => `${secret.namespace}/${secret.name}`);
+  return stringify(
+    {
+      recipients: options.recipients,
+      stores: { backups: options.backups, state: options.state },
+      ...(options.region === null ? {} : { aws: { region: options.region } }),
+      clusters: [{ name, ...places, ...(secrets.length === 0 ? {} : { secrets }) }],
+    },
+    { lineWidth: 0 },
+  );
 }

@@ -20,7 +20,7 @@ import { commandLine, fitsCommand, literal, type Literal } from "./shell.ts";
  */
 const READ_TIMEOUT_SECONDS = 900;
 
-/** Fields of the restoring function's event, as lib/config/event/restore.ts takes them. */
+/** Fields of the restoring function's event, as lib/config/event.ts takes them. */
 export type InvokePayload = Readonly<Record<string, string | true | readonly string[]>>;
 
 /** `null` where a word in it doesn't fit a command. */

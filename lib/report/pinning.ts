@@ -1,7 +1,7 @@
 /** What differs in a cluster that isn't the pinned one, and what to do about it. Pure. */
 import type { ErrorParts } from "../error.ts";
 import { pinAction, restoreAction } from "../finding/action.ts";
-import type { Refusal } from "../restoreplan/destination.ts";
+import type { Refusal } from "../restoreplan/successor.ts";
 import type { Mismatch, NotPinned, ShownIdentity } from "../state/identity.ts";
 import { commandOf, restoreCommand } from "./command.ts";
 

@@ -4,7 +4,7 @@
  * --json; none is renamed or reused. Notes are what else a person has to know of an item or of the
  * plan. Sentences are made in lib/report.
  */
-import type { CopyProblem } from "../backup/problem.ts";
+import type { CopyProblem } from "../backup/record.ts";
 import type { RevocationGap } from "./view.ts";
 
 interface ForgedPlace {

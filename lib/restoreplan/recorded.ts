@@ -4,12 +4,12 @@
  * `restore` does. What only the cluster knows, such as other fields of a Secret that has to be
  * replaced, is left to the plan itself.
  */
+import { type CertificateEntry, verdictAt } from "../state/certificates.ts";
 import { recordedHeader } from "../state/backups.ts";
 import { parseMs } from "../certificate/time.ts";
 import type { BackupStatus } from "../finding/params.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import { LABEL, isShape, type Shape } from "../secret/shapes.ts";
-import { type CertificateEntry, verdictAt } from "../state/certificates.ts";
 import type {
   CertificateRecord,
   CopyRecord,

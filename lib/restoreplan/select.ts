@@ -9,7 +9,7 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import { compareText } from "../backup/record.ts";
-import { meant } from "../config/suggest.ts";
+import { meant } from "../config/problem.ts";
 import { bareName, isMeant } from "../finding/place.ts";
 import { accountSecrets } from "../secret/account.ts";
 import type { StateDocument } from "../state/document.ts";
@@ -25,8 +25,8 @@ import {
   slotKey,
   textsOf,
   titleOf,
-} from "./slot.ts";
-import type { Wanted } from "./view.ts";
+  type Wanted,
+} from "./view.ts";
 
 export interface Selection {
   /** Domains, Secrets, `namespace/secret`, or patterns of them. */

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { readDocument } from "./read.ts";
+import { readDocument } from "./validate.ts";
 
 const DIGEST_FORMAT = 1;
 /** Name of the document in a state store. */

@@ -7,8 +7,7 @@
  * is never raised by a writer.
  */
 import * as z from "zod/mini";
-import { readDocument } from "./read.ts";
-import { validatorOf } from "./validate.ts";
+import { readDocument, validatorOf } from "./validate.ts";
 import { parseMsOrNull } from "../certificate/time.ts";
 
 /** The format that this version writes into a new document. */

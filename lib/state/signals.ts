@@ -1,6 +1,6 @@
 /** What each source besides Secrets reports of why certificates are issued, as a state keeps it. */
 import * as z from "zod/mini";
-import { redact } from "../ratelimit/log/redact.ts";
+import { redact } from "../ratelimit/log/line.ts";
 
 export const SIGNAL_KINDS = [
   /** An order was begun. */

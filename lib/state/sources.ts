@@ -13,40 +13,43 @@ const MAX_TEXT = 1_024;
 /** ECMAScript's last instant, ms since the epoch. */
 const LAST_MS = 8_640_000_000_000_000;
 
-const text = z.string().check(z.maxLength(MAX_TEXT));
-const instant = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS));
-const source = z.enum(SOURCE_KINDS);
-const kind = z.enum(["set", "domain"]);
+const textSchema = z.string().check(z.maxLength(MAX_TEXT));
+const instantSchema = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS));
+const sourceSchema = z.enum(SOURCE_KINDS);
+const kindSchema = z.enum(["set", "domain"]);
 
-const coverage = z.object({
-  source,
-  cluster: z.nullable(text),
-  issuer: text,
-  scope: z.union([z.object({ kind: z.literal("all") }), z.object({ kind, key: text })]),
-  fromMs: instant,
-  untilMs: instant,
+const coverageSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
+  issuer: textSchema,
+  scope: z.union([
+    z.object({ kind: z.literal("all") }),
+    z.object({ kind: kindSchema, key: textSchema }),
+  ]),
+  fromMs: instantSchema,
+  untilMs: instantSchema,
 });
-const refusal = z.object({
-  issuer: text,
-  kind,
-  key: text,
-  retryAtMs: instant,
-  seenAtMs: instant,
-  cluster: text,
-  where: text,
+const refusalSchema = z.object({
+  issuer: textSchema,
+  kind: kindSchema,
+  key: textSchema,
+  retryAtMs: instantSchema,
+  seenAtMs: instantSchema,
+  cluster: textSchema,
+  where: textSchema,
   burst: z.nullable(z.number().check(z.int(), z.positive())),
 });
-const silence = z.object({
-  source,
-  cluster: z.nullable(text),
-  reason: text,
-  sinceMs: z.nullable(instant),
+const silenceSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
+  reason: textSchema,
+  sinceMs: z.nullable(instantSchema),
 });
-const unread = z.object({
-  source,
-  cluster: z.nullable(text),
+const unreadSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
   count: z.number().check(z.int(), z.positive()),
-  untilMs: z.nullable(instant),
+  untilMs: z.nullable(instantSchema),
 });
 
 function parseList<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T>[] {
@@ -58,17 +61,17 @@ function parseList<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<
 }
 
 export function parseCoverage(value: unknown): readonly Coverage[] {
-  return parseList(coverage, value);
+  return parseList(coverageSchema, value);
 }
 
 export function parseRefusals(value: unknown): readonly Refusal[] {
-  return parseList(refusal, value);
+  return parseList(refusalSchema, value);
 }
 
 export function parseSilences(value: unknown): readonly Silence[] {
-  return parseList(silence, value);
+  return parseList(silenceSchema, value);
 }
 
 export function parseUnread(value: unknown): readonly Unread[] {
-  return parseList(unread, value);
+  return parseList(unreadSchema, value);
 }

@@ -18,7 +18,7 @@ import {
 import { formatHistory, parseHistory } from "../ratelimit/history.ts";
 import { type Issuance, mergeIssuances } from "../ratelimit/issuance.ts";
 import { DAY_MS } from "../ratelimit/limit.ts";
-import { readDocument } from "./read.ts";
+import { readDocument } from "./validate.ts";
 
 const FORMAT = 1;
 const PREFIX = "ct-";

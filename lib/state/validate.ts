@@ -5,10 +5,12 @@
  * Yes means that the parser would give the value back as it is (no defaults, no conversions,
  * nothing dropped). No means nothing: ask the parser, which also knows the place. A schema with a
  * part that isn't known here has no such check.
+ *
+ * Reads a document of a state store. Total: any other text gives a problem that names the place.
  */
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
 
-export type Validator = (value: unknown) => boolean;
+type Validator = (value: unknown) => boolean;
 
 /** As much of a schema's definition as is looked at. */
 interface Definition {
@@ -26,7 +28,7 @@ interface Definition {
 }
 
 /** Checks for parts with refinements of their own, which say what the refinements say. */
-export type KnownChecks = ReadonlyMap<z.ZodMiniType, Validator>;
+type KnownChecks = ReadonlyMap<z.ZodMiniType, Validator>;
 
 /** `null` where the schema has a part that can't be checked so. */
 export function validatorOf(
@@ -126,5 +128,50 @@ function objectCheck({ shape = {}, catchall }: Definition, known: KnownChecks): 
     if (!isPlain(value)) return false;
     for (const [name, check] of fields) if (!check(value[name])) return false;
     return true;
+  };
+}
+
+type Read<T> =
+  | { readonly ok: true; readonly value: T }
+  /** `newer`: whole, but of a format that only a newer certkeep reads. */
+  | { readonly ok: false; readonly newer: boolean; readonly place: string; readonly found: string };
+
+/**
+ * `isValid`: a faster check that a value already is what the schema describes; such a value is
+ * taken as it is.
+ */
+export function readDocument<T>(
+  text: string,
+  format: number,
+  schema: z.ZodMiniType<T>,
+  isValid: ((value: unknown) => boolean) | null = null,
+): Read<T> {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return {
+      ok: false,
+      newer: false,
+      place: "the whole",
+      found: `${text.length} characters that are no whole JSON document`,
+    };
+  }
+  const readableFrom =
+    typeof raw === "object" && raw !== null && "readableFrom" in raw ? raw.readableFrom : undefined;
+  if (typeof readableFrom === "number" && readableFrom > format)
+    return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
+  if (isValid?.(raw) === true) return { ok: true, value: raw as T };
+  const parsed = z.safeParse(schema, raw);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const issue = parsed.error.issues[0];
+  return {
+    ok: false,
+    newer: false,
+    place:
+      issue === undefined || issue.path.length === 0
+        ? "the whole"
+        : issue.path.map(String).join("."),
+    found: issue?.message ?? "another shape",
   };
 }

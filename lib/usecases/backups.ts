@@ -5,8 +5,7 @@
 import pLimit from "p-limit";
 import type { ParsedDocument } from "../backup/document.ts";
 import { clusterPrefix } from "../backup/keys.ts";
-import type { CopyProblem } from "../backup/problem.ts";
-import type { BackupHeader } from "../backup/record.ts";
+import type { BackupHeader, CopyProblem } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { isMeant } from "../finding/place.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";

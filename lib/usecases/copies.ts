@@ -4,7 +4,7 @@
  */
 import { parseDocument, type ParsedDocument } from "../backup/document.ts";
 import { parseCopyKey, type CopyPlace } from "../backup/keys.ts";
-import type { CopyProblem } from "../backup/problem.ts";
+import type { CopyProblem } from "../backup/record.ts";
 import { isCertkeepError, type CertkeepError } from "../error.ts";
 import type { BlobStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";

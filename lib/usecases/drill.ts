@@ -15,10 +15,15 @@ import type { Clock, Progress } from "../ports/runtime.ts";
 import type { DrilledCopy, DrilledCertificate, DrillReport } from "../report/drill.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { JudgeKit } from "./audit/context.ts";
-import { drilledCertificates } from "./drill/certificates.ts";
+import {
+  applyRetention,
+  type ClusterDrill,
+  DRILL_NAME,
+  drilledCertificates,
+  formatDrill,
+  recordDrill,
+} from "./drill/record.ts";
 import { examineBackup, missingBackups, OPENS_AT_ONCE, type Examined } from "./drill/examine.ts";
-import { DRILL_NAME, formatDrill, recordDrill, type ClusterDrill } from "./drill/record.ts";
-import { applyRetention } from "./drill/retention.ts";
 import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
 import { loadStates } from "./states.ts";
 

@@ -2,7 +2,7 @@
  * All that is known of one name: a certificate, a Secret, a registered domain, a cluster, or a
  * finding. Reads the states of all clusters and writes nothing.
  */
-import { meant } from "../config/suggest.ts";
+import { meant } from "../config/problem.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
@@ -14,7 +14,7 @@ import type { IgnoreEntry } from "../finding/ignore.ts";
 import { setLabel } from "../finding/issuance.ts";
 import { bareName, isFor, isSecret, isUnder } from "../finding/place.ts";
 import { type Account, accountOf, accountsOf } from "../ratelimit/ledger.ts";
-import { registeredDomain, setOf } from "../ratelimit/names.ts";
+import { registeredDomain, setOf } from "../ratelimit/limit.ts";
 import { plain } from "../plain.ts";
 import type { Explanation } from "../report/explain/explanation.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";

@@ -7,21 +7,20 @@
  * Refused: a name that another cluster has, unless it was rebuilt; a credential that may do too
  * much, or too little to be of use; a token that ends too soon to be renewed in time.
  */
-import { accessObjects, bearersOf } from "../rbac/manifest.ts";
-import { kubeconfigText } from "../rbac/kubeconfig.ts";
+import { accessObjects, bearersOf, kubeconfigText } from "../rbac/manifest.ts";
 import type { GrantedRules } from "../rbac/excess.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { StateDocument } from "../state/document.ts";
 import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import { parseRegistration } from "../config/parse.ts";
-import { registrationText } from "../config/registration.ts";
+import { registrationText } from "../config/registered.ts";
 import { CertkeepError } from "../error.ts";
 import type { ObjectName } from "../ports/cluster.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
 import type { CheckedCredential, RegisterResult } from "../report/clusters.ts";
 import { identityKey } from "../state/identity.ts";
 import { checkCredential, exposuresOf, rulesOfEverybody } from "./register/check.ts";
-import { nameOf, tidy, undo } from "./register/cleanup.ts";
+import { nameOf, tidy, undo } from "./register/remove.ts";
 import { examineCluster, missingNamespaces, type SeenCluster } from "./register/cluster.ts";
 import type { OpenedCredential, RegisterPorts, RegisterRequest } from "./register/context.ts";
 import {
@@ -33,8 +32,7 @@ import {
   sameUid,
   subjectOf,
 } from "./register/credential.ts";
-import { endEarlier } from "./adopt.ts";
-import { pinByPerson } from "./restore/pin.ts";
+import { endEarlier, pinByPerson } from "./pin.ts";
 
 /** @throws CertkeepError one plain message for each thing that keeps it from being registered */
 export async function runRegister(

@@ -31,7 +31,7 @@ import type { LiveCluster } from "./restore/live.ts";
 import { completeRecreation } from "./restore/recreate.ts";
 import { deniedWrites } from "./restore/permissions.ts";
 import { createReplacedKeeper, recipientsOf } from "./restore/replaced.ts";
-import { createRevocationAsker } from "./restore/revoked.ts";
+import { createRevocationAsker } from "./restore/open.ts";
 import { findSource, type Source } from "./restore/source.ts";
 import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
 

@@ -13,11 +13,16 @@ import {
   type LoggedContext,
   type LoggedEntry,
   readLogged,
-} from "../ratelimit/transparency/entry.ts";
+  spanOfLook,
+} from "../ratelimit/transparency.ts";
 import { type Issuance, mergeIssuances } from "../ratelimit/issuance.ts";
-import { DAY_MS, HOUR_MS } from "../ratelimit/limit.ts";
-import { isRegisteredDomain, registeredDomain, registeredDomains } from "../ratelimit/names.ts";
-import { spanOfLook } from "../ratelimit/transparency/span.ts";
+import {
+  DAY_MS,
+  HOUR_MS,
+  isRegisteredDomain,
+  registeredDomain,
+  registeredDomains,
+} from "../ratelimit/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
 import type { Clock } from "../ports/runtime.ts";
 import type { StateStore } from "../ports/stores.ts";

@@ -3,7 +3,7 @@ import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { loadConnection, loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
 import { CertkeepError } from "../error.ts";
-import type { StoredCredential } from "../rbac/kubeconfig.ts";
+import type { StoredCredential } from "../rbac/manifest.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
 import { loadState } from "../usecases/states.ts";

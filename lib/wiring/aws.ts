@@ -17,7 +17,7 @@ export function awsWorld(env: Environment, aws: Config["aws"]): AwsWorld {
 
 export async function openBlobs(url: string, world: AwsWorld): Promise<BlobStore> {
   if (url.startsWith("s3:"))
-    return (await import("../adapters/aws/s3blobs.ts")).createS3Blobs(url, world);
+    return (await import("../adapters/aws/s3stores.ts")).createS3Blobs(url, world);
   const kmsKeyId = world.env["CERTKEEP_KMS_KEY"] || null;
   return (await import("../adapters/aws/secretblobs.ts")).createSecretBlobs(
     url,
@@ -27,7 +27,7 @@ export async function openBlobs(url: string, world: AwsWorld): Promise<BlobStore
 }
 
 export async function openStates(url: string, world: AwsWorld): Promise<StateStore> {
-  return (await import("../adapters/aws/s3states.ts")).createS3States(url, world);
+  return (await import("../adapters/aws/s3stores.ts")).createS3States(url, world);
 }
 
 export async function openRegistry(url: string, world: AwsWorld): Promise<Registry> {

@@ -12,8 +12,7 @@ import {
   type LoadedConfig,
 } from "../adapters/file/config.ts";
 import type { Approving, Question } from "../adapters/file/configfiles.ts";
-import type { ConfigPlaces } from "../adapters/file/configpaths.ts";
-import { localPaths } from "../adapters/file/paths.ts";
+import { type ConfigPlaces, localPaths } from "../adapters/file/paths.ts";
 import { DEFAULT_CONFIG } from "../config/schema.ts";
 import { deployedConfig } from "../config/deployed.ts";
 import { parseConfig } from "../config/parse.ts";

@@ -6,7 +6,7 @@
  * may write it could have any command run by an audit), and its server is never believed unchecked.
  * Its kubeconfig from a registry is used from memory, and may name no files.
  */
-import { roleCredentials } from "../adapters/aws/role.ts";
+import { roleCredentials } from "../adapters/aws/client.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import type { ConnectOptions } from "../adapters/kubernetes/entry.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";

@@ -77,7 +77,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     topic:
       config.aws?.topic == null
         ? null
-        : (await import("../adapters/aws/topic.ts")).createAlarmTopic(
+        : (await import("../adapters/aws/queue.ts")).createAlarmTopic(
             config.aws.topic,
             awsWorld(world.env, config.aws),
           ),

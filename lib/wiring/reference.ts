@@ -3,7 +3,7 @@
  * `secretsmanager://NAME`. It may be a credential: it goes to whoever asked and stands in no text
  * here.
  */
-import { readBounded } from "../adapters/answer.ts";
+import { readBounded } from "../adapters/web.ts";
 import { readFileAtMost } from "../adapters/readfile.ts";
 import { utf8Of } from "../encoding.ts";
 import { isSecretReference, secretName } from "../config/registered.ts";

@@ -9,9 +9,8 @@ import { connect, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
-import { accessName, printedPlan } from "../rbac/manifest.ts";
+import { accessName, printedPlan, type ServerPlace } from "../rbac/manifest.ts";
 import type { AccessPlan } from "../rbac/rules.ts";
-import type { ServerPlace } from "../rbac/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { removeCluster } from "../config/edit.ts";
@@ -19,14 +18,14 @@ import { parseRegistration } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { settingsFor } from "../config/settings.ts";
 import { refuseSameRole } from "../config/registered.ts";
-import { LABEL } from "../config/form.ts";
+import { LABEL } from "../config/field.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
 import { plain } from "../plain.ts";
 import type { OpenedCredential, RegisterPorts } from "../usecases/register/context.ts";
 import { certificates } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
-import { earlierState } from "../usecases/adopt.ts";
+import { earlierState } from "../usecases/pin.ts";
 import { loadState } from "../usecases/states.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";
@@ -70,7 +69,7 @@ async function openRegistrations(
 ): Promise<Registrations> {
   const { registry } = config.stores;
   if (registry !== null)
-    return (await import("../adapters/aws/registrations.ts")).createSecretRegistrations(
+    return (await import("../adapters/aws/registry.ts")).createSecretRegistrations(
       registry,
       awsWorld(env, config.aws),
       env["CERTKEEP_KMS_KEY"] || null,

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
-import { createProcessTable } from "../adapters/file/processes.ts";
+import { createProcessTable } from "../adapters/file/system.ts";
 import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";

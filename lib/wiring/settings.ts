@@ -4,13 +4,12 @@
  * function on AWS may read no more.
  */
 import type { AwsWorld } from "../adapters/aws/client.ts";
-import { createFileBlobs } from "../adapters/file/blobs.ts";
+import { createFileBlobs, createFileStates } from "../adapters/file/stores.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
-import { createFileStates } from "../adapters/file/states.ts";
 import type { Rewritten } from "../adapters/kubernetes/entry.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
-import { meant } from "../config/suggest.ts";
+import { meant } from "../config/problem.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";

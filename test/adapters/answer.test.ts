@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { readBounded, retryAfterMs } from "../../lib/adapters/answer.ts";
+import { readBounded, retryAfterMs } from "../../lib/adapters/web.ts";
 
 describe("what every answer is read with", () => {
   test("Retry-After as an HTTP date counts from now; what is neither counts as absent", () => {

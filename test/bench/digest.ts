@@ -10,7 +10,7 @@ import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { withHeapLimits } from "../../lib/adapters/heap.ts";
 import { LETS_ENCRYPT } from "../../lib/issuer/issuers.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";

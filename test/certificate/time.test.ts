@@ -5,10 +5,10 @@ import {
   formatMs,
   parseMs,
   parseMsOrNull,
+  readTime,
   secondsOf,
 } from "../../lib/certificate/time.ts";
 import { Der } from "../../lib/certificate/der.ts";
-import { readTime } from "../../lib/certificate/validity.ts";
 
 describe("instants", () => {
   test.each([

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { run } from "../../lib/cli/run.ts";
 import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { formatState } from "../../lib/state/document.ts";

@@ -2,7 +2,7 @@
  * The published configuration: whole, readable from a bucket, and written only where it differs.
  */
 import { beforeEach, describe, expect, it } from "vitest";
-import { publishedConfig, type Published } from "../../lib/config/publish.ts";
+import { publishedConfig, type Published } from "../../lib/config/deployed.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { refuseFiles } from "../../lib/config/remote.ts";
 import { CertkeepError } from "../../lib/error.ts";

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import type { Across } from "../../lib/finding/across.ts";
 import { bucket } from "../../lib/ratelimit/bucket.ts";
 import { budgetOf, timelineOf } from "../../lib/ratelimit/budget.ts";

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { roleCredentials } from "../../lib/adapters/aws/role.ts";
+import { roleCredentials } from "../../lib/adapters/aws/client.ts";
 import { eksToken } from "../../lib/adapters/kubernetes/eks.ts";
 import { startMinistack, type AwsEmulator } from "./support/aws.ts";
 import { runProgram } from "./support/run.ts";

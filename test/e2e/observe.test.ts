@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rulesOf } from "../../lib/rbac/rules.ts";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { createAuthority } from "../support/pki.ts";
 import { logChoice, selectLog } from "../fake-apiserver/podlog.ts";
 import type { StateDocument } from "../../lib/state/document.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { observationsOf, type Observations } from "../../lib/state/observations.ts";
 import { loadState } from "../../lib/usecases/states.ts";

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKit } from "../../lib/wiring/kit.ts";
-import { formatMessage, type Receipt, parseMessage } from "../../lib/config/event/audit.ts";
+import { formatMessage, type Receipt, parseMessage } from "../../lib/config/event.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
 import {

@@ -1,6 +1,6 @@
 /** Which clusters are queued: those that are due, once each, whatever else goes wrong. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { parseMessage } from "../../lib/config/event/audit.ts";
+import { parseMessage } from "../../lib/config/event.ts";
 import type { Queue, QueueMessage } from "../../lib/ports/runtime.ts";
 import { emptyState, formatState } from "../../lib/state/document.ts";
 import { dispatch, type DispatchReport } from "../../functions/dispatch.ts";

@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createSqsQueue } from "../../lib/adapters/aws/queue.ts";
 import { createKit } from "../../lib/wiring/kit.ts";
-import { parseAuditEvent } from "../../lib/config/event/audit.ts";
+import { parseAuditEvent } from "../../lib/config/event.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { ClusterReader } from "../../lib/ports/cluster.ts";

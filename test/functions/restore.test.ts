@@ -3,13 +3,13 @@
  * nowhere but home.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseRestoreEvent } from "../../lib/config/event/restore.ts";
+import { parseRestoreEvent } from "../../lib/config/event.ts";
 import type { RestorePair } from "../../lib/config/schema.ts";
 import type { ClusterIdentity } from "../../lib/state/identity.ts";
 import { pinIdentity } from "../../lib/state/identity.ts";
 import { restoreByEvent, withoutIdentity } from "../../functions/restore.ts";
 import type { RestorePorts } from "../../lib/usecases/restore/context.ts";
-import { pinByPerson } from "../../lib/usecases/restore/pin.ts";
+import { pinByPerson } from "../../lib/usecases/pin.ts";
 import { loadState, saveState } from "../../lib/usecases/states.ts";
 import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { keepTelemetry, type KeptTelemetry } from "../support/telemetry.ts";

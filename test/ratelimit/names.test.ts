@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { registeredDomain, registeredDomains, setOf } from "../../lib/ratelimit/names.ts";
+import { registeredDomain, registeredDomains, setOf } from "../../lib/ratelimit/limit.ts";
 
 const { domains } = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as {
   domains: Record<string, string>;

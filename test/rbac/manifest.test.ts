@@ -1,9 +1,13 @@
 /** Manifests: what would be applied, and by what it is found again. */
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments, type Document } from "yaml";
-import { insideObjects } from "../../lib/rbac/inside.ts";
-import { kubeconfigText } from "../../lib/rbac/kubeconfig.ts";
-import { accessObjects, manifestText, tokenSecret } from "../../lib/rbac/manifest.ts";
+import {
+  accessObjects,
+  insideObjects,
+  kubeconfigText,
+  manifestText,
+  tokenSecret,
+} from "../../lib/rbac/manifest.ts";
 import type { AccessPlan } from "../../lib/rbac/rules.ts";
 import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { parseConfig } from "../../lib/config/parse.ts";

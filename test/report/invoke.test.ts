@@ -1,7 +1,7 @@
 /** The line of the AWS command line beside a restore: what stands in it, and what never does. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseRestoreEvent } from "../../lib/config/event/restore.ts";
+import { parseRestoreEvent } from "../../lib/config/event.ts";
 import { type RestoreAction, restoreAction, restoreFunctionOf } from "../../lib/finding/action.ts";
 import { clusterFindings } from "../../lib/finding/cluster.ts";
 import { commandOf, findingInvoke, invokeLine } from "../../lib/report/command.ts";

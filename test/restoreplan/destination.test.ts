@@ -1,7 +1,7 @@
 /** Where the deployed function may restore to: a table of who answers and what is recorded. */
 import { describe, expect, it } from "vitest";
 import { refusalParts } from "../../lib/report/pinning.ts";
-import { refusalOf, type Destination } from "../../lib/restoreplan/destination.ts";
+import { refusalOf, type Destination } from "../../lib/restoreplan/successor.ts";
 
 const [UID, OTHER_UID] = [
   "11111111-1111-1111-1111-111111111111",

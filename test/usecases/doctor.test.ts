@@ -22,7 +22,7 @@ import { parse, stringify } from "yaml";
 import { questionsOf, type AccessPlan } from "../../lib/rbac/rules.ts";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createFileStates } from "../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { DRILL_NAME, formatDrill } from "../../lib/usecases/drill/record.ts";
 import { run } from "../../lib/cli/run.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";

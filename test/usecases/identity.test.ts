@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codesOf } from "../../lib/restoreplan/item.ts";
-import { inClusterConnection } from "../../lib/adapters/kubernetes/serviceaccount.ts";
+import { inClusterConnection } from "../../lib/adapters/kubernetes/credential.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { auditAll, isIncomplete, type AuditReport } from "../../lib/usecases/audit.ts";

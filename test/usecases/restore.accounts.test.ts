@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serviceAccount, type PutObject } from "../fake-apiserver/api.ts";
 import { accountThumbprint } from "../../lib/secret/account.ts";
-import { restoreExit } from "../../lib/usecases/restore/exit.ts";
+import { restoreExit } from "../../lib/usecases/restore/context.ts";
 import { startEarlierWorld } from "../support/earlier.ts";
 import {
   accountPem,

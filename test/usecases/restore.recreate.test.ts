@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serviceAccount, type PutObject } from "../fake-apiserver/api.ts";
 import { warningText } from "../../lib/report/phrases/plannotes.ts";
-import { restoreExit } from "../../lib/usecases/restore/exit.ts";
+import { restoreExit } from "../../lib/usecases/restore/context.ts";
 import type { Issued } from "../support/pki.ts";
 import {
   accountPem,

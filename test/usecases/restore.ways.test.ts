@@ -9,8 +9,7 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { isCertkeepError } from "../../lib/error.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
-import { restoreDocument } from "../../lib/usecases/restore/document.ts";
-import { restoreExit } from "../../lib/usecases/restore/exit.ts";
+import { restoreDocument, restoreExit } from "../../lib/usecases/restore/context.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {
   accountPem,

@@ -2,11 +2,15 @@
  * A queue on SQS, written to in batches. Messages that a batch refuses for a reason of the queue's
  * own are sent again; a batch that fails as a whole keeps no other from being sent, and its
  * messages are among the refused.
+ *
+ * An SNS topic and its subscriptions; addresses of people are counted, and never kept or shown.
  */
-import { SQSClient, SendMessageBatchCommand } from "@aws-sdk/client-sqs";
-import type { Queue, QueueMessage, RefusedMessage } from "../../ports/runtime.ts";
+import { paginateListSubscriptionsByTopic, SNSClient } from "@aws-sdk/client-sns";
+import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
+import type { AlarmTopic, Queue, QueueMessage, RefusedMessage } from "../../ports/runtime.ts";
 import { realTimer } from "../timer.ts";
-import { clientsOf } from "./client.ts";
+import { type AwsWorld, clientSettings, clientsOf } from "./client.ts";
+import { awsFailure } from "./failure.ts";
 
 export const sqsClient = clientsOf("SQS", ({ config }) => new SQSClient(config()));
 
@@ -86,6 +90,38 @@ export function createSqsQueue(
         if (waiting.length > 0) await sleep(WAIT_MS * 2 ** (tries - 1));
       }
       return refused;
+    },
+  };
+}
+
+const PENDING = "PendingConfirmation";
+/** An address that unsubscribed is listed so for some days. */
+const DELETED = "Deleted";
+
+/** `arn:aws:sns:REGION:ACCOUNT:NAME`; the topic is asked in its own region. */
+export function createAlarmTopic(arn: string, world: AwsWorld): AlarmTopic {
+  const region = arn.split(":")[3] ?? "";
+  return {
+    name: arn,
+    subscriptions: async () => {
+      const client = new SNSClient(
+        clientSettings({ ...world, env: { ...world.env, AWS_REGION: region } }, "SNS").config(),
+      );
+      let confirmed = 0;
+      let pending = 0;
+      try {
+        for await (const page of paginateListSubscriptionsByTopic({ client }, { TopicArn: arn })) {
+          for (const { SubscriptionArn } of page.Subscriptions ?? []) {
+            if (SubscriptionArn === PENDING) pending += 1;
+            else if (SubscriptionArn !== undefined && SubscriptionArn !== DELETED) confirmed += 1;
+          }
+        }
+      } catch (error) {
+        throw awsFailure(error, { where: `topic ${arn}`, action: "sns:ListSubscriptionsByTopic" });
+      } finally {
+        client.destroy();
+      }
+      return { confirmed, pending };
     },
   };
 }

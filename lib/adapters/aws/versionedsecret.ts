@@ -15,7 +15,8 @@ import {
 import { secretReference } from "../../config/registered.ts";
 import { CertkeepError } from "../../error.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
-import { CURRENT } from "./registry.ts";
+
+export const CURRENT = "AWSCURRENT";
 
 /**
  * A new version before it is current. One label for all, so that a killed writer leaves one version

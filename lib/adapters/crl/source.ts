@@ -10,7 +10,7 @@ import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import type { RevocationSource } from "../../ports/outside.ts";
 import { isHostOf } from "../../restoreplan/crl.ts";
-import { readBounded } from "../answer.ts";
+import { readBounded } from "../web.ts";
 import { request } from "../proxy.ts";
 
 interface Address {

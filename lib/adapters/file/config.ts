@@ -21,8 +21,8 @@ import {
   shownPath,
   untilde,
   type ConfigPlaces,
-} from "./configpaths.ts";
-import { readRegistrations } from "./readregistrations.ts";
+} from "./paths.ts";
+import { readRegistrations } from "./registrations.ts";
 import { systemCode } from "./system.ts";
 
 export const CONFIG_NAME = "certkeep.yaml";

@@ -5,7 +5,7 @@
  *
  * The token is bound to the cluster's name alone (the signed header x-k8s-aws-id), so a cluster of
  * the same name in another account could replay it there: each registration has a role of its own
- * (adapters/aws/role.ts).
+ * (adapters/aws/client.ts).
  */
 import { partitionOf } from "../../config/partition.ts";
 import { createHash, createHmac } from "node:crypto";

@@ -17,7 +17,7 @@ import type { ConnectOptions, KubeconfigEntry } from "./entry.ts";
 import { KUBECONFIG_BYTES, KUBECONFIG_LIMITS } from "./kubeconfigtokens.ts";
 import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
-import { inClusterConnection, isInCluster } from "./serviceaccount.ts";
+import { inClusterConnection, isInCluster } from "./credential.ts";
 
 export interface KubeconfigOptions extends ConnectOptions {
   /**

@@ -23,9 +23,8 @@ import {
   parseSecret,
   parseSecretPage,
 } from "./parse.ts";
-import { locate } from "./kinds.ts";
+import { locate, WANTING, wantsOf } from "./kinds.ts";
 import { listPages } from "./pages.ts";
-import { WANTING, wantsOf } from "./wants.ts";
 
 export interface ReaderOptions extends HttpOptions {
   /** Items of a page at most; default 500. */

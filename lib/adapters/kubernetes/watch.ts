@@ -6,9 +6,8 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { SecretEvent } from "../../ports/cluster.ts";
-import { readBounded } from "../answer.ts";
-import { createAgent } from "./agent.ts";
-import type { Connection } from "./connection.ts";
+import { readBounded } from "../web.ts";
+import { type Connection, createAgent } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { answerInvalid } from "./failure.ts";
 import { networkError, Timeout } from "./networkfailure.ts";

@@ -3,13 +3,17 @@
  * inside.
  */
 import type { ClusterEntry } from "../../config/cluster.ts";
-import { BACKUP_STORE, STATE_STORE } from "../../config/form.ts";
-import { registryNames, secretReference } from "../../config/registered.ts";
-import { registrationText } from "../../config/registration.ts";
+import { BACKUP_STORE, STATE_STORE } from "../../config/field.ts";
+import { registrationText, registryNames, secretReference } from "../../config/registered.ts";
 import type { Config } from "../../config/schema.ts";
 import { CertkeepError } from "../../error.ts";
-import { insideObjects } from "../../rbac/inside.ts";
-import { accessName, accessObjects, manifestText, type Subject } from "../../rbac/manifest.ts";
+import {
+  accessName,
+  accessObjects,
+  insideObjects,
+  manifestText,
+  type Subject,
+} from "../../rbac/manifest.ts";
 import { insidePolicy } from "../../rbac/policy.ts";
 import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS } from "../../rbac/table.ts";

@@ -8,11 +8,10 @@
  * counted, and a log in which no line of that kind follows one has a gap.
  */
 import type { LogSignal } from "../../state/signals.ts";
-import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./issued.ts";
-import { type LogLine, parseLine, splitStamp } from "./line.ts";
+import { type IssuedLine, IssuedLines, MAX_OF_NAME } from "./claims.ts";
+import { createSplitter, type LogLine, parseLine, splitStamp } from "./line.ts";
 import type { RefusalText } from "./refusal.ts";
 import { LogSignals, MAX_SIGNALS } from "./signals.ts";
-import { createSplitter } from "./split.ts";
 import { type HeldBack, mayMatter, parseHeldBack, type Said, understand } from "./understand.ts";
 
 export interface RefusedLine {

@@ -5,8 +5,7 @@
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { isHostName } from "../../secret/shapes.ts";
-import type { LimitKind } from "../limit.ts";
-import { setOf } from "../names.ts";
+import { type LimitKind, setOf } from "../limit.ts";
 
 /** `set` and `domain` are limits of certificates; the others are told and enter no budget. */
 export type RefusedLimit = LimitKind | "orders" | "authorizations" | "registrations" | "other";

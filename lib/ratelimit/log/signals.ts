@@ -3,7 +3,7 @@
  * room for it is told how many lines.
  */
 import type { LogSignal } from "../../state/signals.ts";
-import { sampleOf } from "./redact.ts";
+import { sampleOf } from "./line.ts";
 import type { Said } from "./understand.ts";
 
 export const MAX_SIGNALS = 500;

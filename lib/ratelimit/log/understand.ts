@@ -5,7 +5,7 @@
  */
 import { isHostName } from "../../secret/shapes.ts";
 import type { SignalKind } from "../../state/signals.ts";
-import { registeredDomain } from "../names.ts";
+import { registeredDomain } from "../limit.ts";
 import { parseRefusal, type RefusalText } from "./refusal.ts";
 
 export interface Said {

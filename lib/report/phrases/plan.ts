@@ -2,7 +2,7 @@
  * What a restore's plan says: why it decides as it does, what else a person has to know, what comes
  * first.
  */
-import type { CopyProblem } from "../../backup/problem.ts";
+import type { CopyProblem } from "../../backup/record.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { Detail, Objection, PlanCode } from "../../restoreplan/objection.ts";
 import type { PlanItem } from "../../restoreplan/item.ts";

@@ -17,7 +17,7 @@ import { carryEvidence } from "../../state/evidence.ts";
 import { type ClusterIdentity, keepPin, pinIdentity } from "../../state/identity.ts";
 import { carryObservations, storedObservations } from "../../state/observations.ts";
 import { copyOfSecrets, foreignCount, foreignKeys, ofNamespace } from "../../state/secrets.ts";
-import { endEarlier } from "../adopt.ts";
+import { endEarlier } from "../pin.ts";
 import { saveState } from "../states.ts";
 import type { AuditPorts, AuditTarget } from "./context.ts";
 import type { Discovery, Shortfall } from "./discover.ts";

@@ -4,7 +4,7 @@ import { notPinnedParts } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { emptyState, type StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
-import { earlierState, renamed } from "../adopt.ts";
+import { earlierState, renamed } from "../pin.ts";
 import { findState, findStateAt, loadState } from "../states.ts";
 import type { AuditTarget } from "./context.ts";
 

@@ -2,13 +2,21 @@
  * What a drill leaves behind: a note of the last whole one, by which doctor says how long ago it
  * was; and in each cluster's state what it couldn't use, so that every report and digest says it
  * until a drill finds it good. A state that has nothing to say, and had nothing, isn't written.
+ *
+ * Retention as part of a drill: removes from the store what was opened, judged, and is due.
  */
 import * as z from "zod/mini";
-import { isCertkeepError, type CertkeepError } from "../../error.ts";
+import { planRetention, type RetentionCopy } from "../../backup/retention.ts";
+import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
+import { type CertkeepError, isCertkeepError } from "../../error.ts";
 import type { UnreadableBackup } from "../../finding/backups.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import type { StateDocument } from "../../state/document.ts";
+import type { DrilledCertificate, DrilledCopy } from "../../report/drill.ts";
+import { type CertificateEntry, certificates, titleOf } from "../../state/certificates.ts";
+import type { CertificateRecord, StateDocument } from "../../state/document.ts";
+import type { DrillPorts } from "../drill.ts";
 import { changeState } from "../states.ts";
+import type { Examined } from "./examine.ts";
 
 /** Name of the document in a state store. */
 export const DRILL_NAME = "drill";
@@ -21,7 +29,7 @@ const drillDocument = z.looseObject({
   copies: z.number(),
   unreadable: z.number(),
 });
-export type DrillNote = z.infer<typeof drillDocument>;
+type DrillNote = z.infer<typeof drillDocument>;
 
 export function parseDrill(text: string): DrillNote | null {
   try {
@@ -107,4 +115,106 @@ export async function recordDrill(
     }
   }
   return problems;
+}
+
+/** @returns the backups, each with whether it was removed, or would be */
+export async function applyRetention(
+  examined: readonly Examined[],
+  ports: Pick<DrillPorts, "backups" | "remove" | "recipientsFor">,
+  run: {
+    readonly nowMs: number;
+    readonly isOver: () => boolean;
+    readonly problems: CertkeepError[];
+  },
+): Promise<DrilledCopy[]> {
+  const copies = examined.map(({ copy }) => copy);
+  const candidates = examined.flatMap((one, at) => {
+    const candidate = candidateOf(one, ports.recipientsFor(one.copy.cluster));
+    return candidate === null ? [] : [{ ...candidate, at }];
+  });
+  for (const { copy, reason } of planRetention(candidates, run.nowMs).remove) {
+    const drilled = copies[copy.at];
+    if (drilled === undefined || run.isOver()) continue;
+    try {
+      if (ports.remove) await ports.backups.remove(copy.key);
+      copies[copy.at] = { ...drilled, removed: reason };
+    } catch (error) {
+      if (!isCertkeepError(error)) throw error;
+      run.problems.push(error);
+    }
+  }
+  return copies;
+}
+
+function candidateOf(
+  { copy, opened }: Examined,
+  configured: readonly string[],
+): RetentionCopy | null {
+  const { header } = copy;
+  if (header === null) return null;
+  const pair = opened?.pair ?? null;
+  return {
+    key: copy.key,
+    kind: header.kind,
+    clusterIdentity: header.clusterIdentity,
+    namespace: header.namespace,
+    secret: header.secret,
+    fieldBase: header.fieldBase,
+    names: pair?.names ?? header.names,
+    judged: opened !== null,
+    valid: pair?.everHolds === true,
+    notBeforeMs: pair?.notBeforeMs ?? null,
+    notAfterMs: pair?.notAfterMs ?? null,
+    recordedAtMs: copy.recordedAt === null ? null : parseMs(copy.recordedAt),
+    // Without configured recipients it isn't known who can still open it, so everybody counts.
+    recipientsConfigured:
+      configured.length === 0 ||
+      header.recipients.some((recipient) => configured.includes(recipient)),
+    retired: copy.retired,
+  };
+}
+
+/** How each certificate of a state would fare if it had to be restored now. Pure. */
+export function drilledCertificates(
+  cluster: string,
+  state: StateDocument,
+  examined: readonly Examined[],
+  nowMs: number,
+): DrilledCertificate[] {
+  const usable = examined.filter(
+    ({ copy, opened }) =>
+      copy.cluster === cluster &&
+      copy.verdict === "good" &&
+      !copy.retired &&
+      opened?.record.header.kind === "certificate",
+  );
+  return [...certificates(state, nowMs)].flatMap((entry): DrilledCertificate[] => {
+    const { condition, namespace, secret, record, verdict } = entry;
+    if (condition === "pending" || record.staging) return [];
+    const live = condition === "lost" ? "lost" : verdict.valid ? "valid" : "not_valid";
+    const title = titleOf(entry);
+    return [{ cluster, namespace, secret, title, live, good: newestFor(entry, usable) }];
+  });
+}
+
+function newestFor(
+  entry: CertificateEntry & { readonly record: CertificateRecord },
+  usable: readonly Examined[],
+): DrilledCertificate["good"] {
+  const nameSet = (names: readonly string[]): string => [...names].toSorted().join(",");
+  const endOf = ({ opened }: Examined): number => opened?.pair?.notAfterMs ?? 0;
+  const [newest] = usable
+    .filter(({ opened }) => {
+      const header = opened?.record.header;
+      return (
+        header?.namespace === entry.namespace &&
+        header.secret === entry.secret &&
+        header.fieldBase === entry.fieldBase &&
+        nameSet(header.names) === nameSet(entry.record.names)
+      );
+    })
+    .toSorted((a, b) => endOf(b) - endOf(a));
+  if (newest === undefined) return null;
+  const { version, recordedAt } = newest.copy;
+  return { version, recordedAt, notAfter: formatMsOrNull(newest.opened?.pair?.notAfterMs ?? null) };
 }

@@ -3,7 +3,7 @@ import { CertkeepError } from "../../error.ts";
 import { mismatchText } from "../../report/pinning.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
-import { earlierState } from "../adopt.ts";
+import { earlierState } from "../pin.ts";
 import { loadState } from "../states.ts";
 import type { AccessObject } from "../../rbac/manifest.ts";
 import { namespacesOf } from "../../rbac/rules.ts";

@@ -1,6 +1,5 @@
 /** What registering is given, and what it gives back. */
-import type { AccessObject } from "../../rbac/manifest.ts";
-import type { ServerPlace, StoredCredential } from "../../rbac/kubeconfig.ts";
+import type { AccessObject, ServerPlace, StoredCredential } from "../../rbac/manifest.ts";
 import type { AccessPlan } from "../../rbac/rules.ts";
 import type { AccessKind, Bearer } from "../../rbac/table.ts";
 import type { EksAccess } from "../../config/cluster.ts";

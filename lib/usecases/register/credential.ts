@@ -2,18 +2,19 @@
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { formatMs } from "../../certificate/time.ts";
 import type { ObjectName } from "../../ports/cluster.ts";
-import { kubeconfigText, type StoredCredential } from "../../rbac/kubeconfig.ts";
 import {
-  accessName,
   ACCESS_NAMESPACE,
+  accessName,
   bearersOf,
-  tokenSecret,
+  kubeconfigText,
+  type StoredCredential,
   type Subject,
+  tokenSecret,
 } from "../../rbac/manifest.ts";
 import type { Bearer } from "../../rbac/table.ts";
 import { commandLine, literal } from "../../report/shell.ts";
 import { mismatch, type ClusterIdentity } from "../../state/identity.ts";
-import { nameOf } from "./cleanup.ts";
+import { nameOf } from "./remove.ts";
 import type { OpenedCredential, RegisterPorts, RegisterRequest } from "./context.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,12 +1,18 @@
-/** What a restore is given, and what it gives back. */
-import type { PlanCode, PlanWarning } from "../../restoreplan/objection.ts";
-import type { PlanItem } from "../../restoreplan/item.ts";
+/**
+ * What a restore is given, and what it gives back.
+ *
+ * A restore as one JSON document, `certkeep.restore/v1`. Names of fields and facts, no value. Pure.
+ */
+import type { ClusterWriter } from "../../ports/cluster.ts";
+import type { RevocationSource } from "../../ports/outside.ts";
 import type { ProcessTable, Timer } from "../../ports/runtime.ts";
 import type { Opener } from "../../ports/stores.ts";
-import type { RevocationSource } from "../../ports/outside.ts";
-import type { ClusterWriter } from "../../ports/cluster.ts";
-import type { RestoreAccess } from "./permissions.ts";
+import { warningText } from "../../report/phrases/plannotes.ts";
+import { itemDocument } from "../../report/plan.ts";
+import { type PlanItem, savedIssuances } from "../../restoreplan/item.ts";
+import type { PlanCode, PlanWarning } from "../../restoreplan/objection.ts";
 import type { AuditPorts, AuditTarget } from "../audit/context.ts";
+import type { RestoreAccess } from "./permissions.ts";
 
 export interface RestoreTarget extends AuditTarget {
   readonly writer: ClusterWriter;
@@ -74,4 +80,48 @@ export interface RestoreReport {
   readonly nothingKnown: boolean;
   /** Another cluster than the recorded one was taken for its successor in this run. */
   readonly pinned: boolean;
+}
+
+/**
+ * The exit code of a restore: 0 where all that was asked for is there, 3 where something is
+ * missing. Pure.
+ */
+export function restoreExit(report: RestoreReport, allowLater: boolean): 0 | 3 {
+  const missing = report.items.some(
+    ({ outcome }) =>
+      outcome === "failed" ||
+      outcome === "not_tried" ||
+      outcome === "refused" ||
+      (outcome === "later" && !allowLater),
+  );
+  return missing || report.interrupted || report.nothingKnown ? 3 : 0;
+}
+
+export const RESTORE_SCHEMA = "certkeep.restore/v1";
+
+export function restoreDocument(report: RestoreReport): object {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of report.items) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return {
+    cluster: report.cluster,
+    title: report.title,
+    server: report.server,
+    mode: report.mode,
+    interrupted: report.interrupted,
+    pinned: report.pinned,
+    warnings: report.warnings.map((warning) => warningText(warning).replace("\n", " ")),
+    events: report.events,
+    counts,
+    saved: savedIssuances(
+      report.items
+        .filter(({ outcome }) => outcome === "done" || outcome === "planned")
+        .map(({ item }) => item),
+    ),
+    items: report.items.map(({ item, outcome, message, code }) => ({
+      ...itemDocument(item),
+      outcome,
+      message,
+      error: code,
+    })),
+  };
 }

@@ -10,8 +10,7 @@ import {
   type Choice,
   type Selected,
 } from "../../restoreplan/select.ts";
-import type { KnownCopy } from "../../restoreplan/slot.ts";
-import type { OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
+import type { KnownCopy, OpenedCopy, UnusableCopy, Wanted } from "../../restoreplan/view.ts";
 import { isShape } from "../../secret/shapes.ts";
 import { lastRecord, standingSecrets } from "../../state/secrets.ts";
 import { recordedFacts } from "../../state/backups.ts";

@@ -12,7 +12,7 @@ import { sameParent } from "../../restoreplan/shape/standalone.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
 import { LABEL, type Shape } from "../../secret/shapes.ts";
 import type { ParentRef } from "../../state/document.ts";
-import { liveSecretOf, type Interest, type LiveContext } from "./livesecret.ts";
+import { liveSecretOf, type Interest, type LiveContext } from "./judge.ts";
 
 const READS_AT_ONCE = 16;
 /** From so many places in a namespace on, one listing of names tells which of them are gone. */

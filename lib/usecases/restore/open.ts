@@ -5,29 +5,44 @@
  * Whoever may write to a store can seal for its recipients, so nothing of a copy is believed: its
  * two headers have to agree with each other, with the place it lies at, and with what is really in
  * it.
+ *
+ * Whether a copy's certificate was revoked, as far as its issuer's own list says; else that it
+ * isn't known, and why.
  */
 import { clusterPrefix, parseCopyKey } from "../../backup/keys.ts";
 import { parseManifest } from "../../backup/manifest.ts";
 import type { BackupHeader, BackupRecord } from "../../backup/record.ts";
+import { createPool } from "../../certificate/anchors.ts";
+import { parseChain } from "../../certificate/judge.ts";
+import type { Certificate } from "../../certificate/parse.ts";
 import { isCertkeepError } from "../../error.ts";
 import type { Opener } from "../../ports/stores.ts";
+import { isRevokedBy, revocationHosts } from "../../restoreplan/crl.ts";
 import type { Detail, PlanCode } from "../../restoreplan/objection.ts";
-import type { KnownCopy } from "../../restoreplan/slot.ts";
-import type { JudgedPair, OpenedCopy, Revocation, UnusableCopy } from "../../restoreplan/view.ts";
+import type {
+  JudgedPair,
+  KnownCopy,
+  OpenedCopy,
+  Revocation,
+  RevocationGap,
+  UnusableCopy,
+} from "../../restoreplan/view.ts";
 import { accountThumbprint } from "../../secret/account.ts";
 import { decodeBase64 } from "../../secret/base64.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { JudgeKit } from "../audit/context.ts";
-import { planCodeOf, type CopyReader } from "../copies.ts";
+import { type CopyReader, planCodeOf } from "../copies.ts";
+import { createRevocationLists } from "../revocation.ts";
+import type { RestorePorts } from "./context.ts";
 import { domainOf, judgeBytes, pairBytes } from "./judge.ts";
 
-export interface OpenPorts {
+interface OpenPorts {
   readonly backups: CopyReader;
   readonly opener: Opener;
   readonly kit: JudgeKit;
 }
 
-export type Opened =
+type Opened =
   | { readonly ok: true; readonly copy: OpenedCopy; readonly header: BackupHeader }
   | { readonly ok: false; readonly unusable: UnusableCopy; readonly header: BackupHeader | null };
 
@@ -138,4 +153,46 @@ async function factsOfContent(
   if (pair.sha256 !== record.header.leafSha256) return "other_certificate";
   const names = (all: readonly string[]): string => JSON.stringify([...new Set(all)].toSorted());
   return names(pair.names) === names(record.header.names) ? pair : "other_names";
+}
+
+function unknown(gap: RevocationGap): Revocation {
+  return { state: "unknown", gap };
+}
+
+/** Asks each list once a run. */
+export function createRevocationAsker(
+  ports: Pick<RestorePorts, "revocation" | "kit" | "clock">,
+): AskRevocation {
+  const { revocation, kit } = ports;
+  if (revocation === null) return async () => unknown({ gap: "not_asked" });
+  const lists = createRevocationLists(revocation);
+  return async (record, pair) => {
+    const bytes = isShape(record.header.shape)
+      ? pairBytes(record.header.shape, record.header.fieldBase, record.data)
+      : null;
+    if (bytes === null || pair.issuer === null) return unknown({ gap: "issuer_not_asked" });
+    const hosts = revocationHosts(pair.issuer);
+    if (hosts.length === 0) return unknown({ gap: "issuer_not_asked" });
+    const { leaf, further } = parseChain(bytes.certificate);
+    const [url] = leaf?.crlDistributionPoints ?? [];
+    if (leaf === null || url === undefined) return unknown({ gap: "no_list" });
+    const issuer = await signerOf(leaf, further, kit);
+    if (issuer === null) return unknown({ gap: "no_issuer" });
+    const answer = await lists.list(url, hosts);
+    if (!answer.ok) return unknown(answer.gap);
+    return isRevokedBy(answer.list, { leaf, issuer, url, nowMs: ports.clock.nowMs() });
+  };
+}
+
+/** The certificate that signed the leaf: of its chain, or of the issuer's known ones. */
+async function signerOf(
+  leaf: Certificate,
+  further: readonly Certificate[],
+  kit: RestorePorts["kit"],
+): Promise<Certificate | null> {
+  for (const set of [createPool(further), kit.intermediates, kit.anchors]) {
+    for (const parent of set.parentsOf(leaf))
+      if ((await kit.verifier.check(leaf, parent)) === null) return parent;
+  }
+  return null;
 }

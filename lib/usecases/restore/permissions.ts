@@ -1,13 +1,22 @@
 /**
  * What a plan would write and the restoring credential may not: asked of the server before anything
  * is written, so that the plan says it and not the first write.
+ *
+ * Before the deployed function restores: whether it may, by what is recorded and not by what a
+ * registration says.
  */
 import pLimit from "p-limit";
-import { isCertkeepError } from "../../error.ts";
+import type { RestorePair } from "../../config/schema.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { SelfAccess } from "../../ports/cluster.ts";
+import type { StateStore } from "../../ports/stores.ts";
 import type { Part } from "../../rbac/table.ts";
-import { deniedText, type DeniedQuestion } from "../../report/phrases/denied.ts";
+import { type DeniedQuestion, deniedText } from "../../report/phrases/denied.ts";
+import { refusalParts } from "../../report/pinning.ts";
+import { refusalOf } from "../../restoreplan/successor.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
+import type { ClusterIdentity } from "../../state/identity.ts";
+import { loadState } from "../states.ts";
 
 /** How the restoring credential came about, so that what it lacks can be given. */
 export interface RestoreAccess {
@@ -62,4 +71,23 @@ function questionsOf({ action, namespace, createNamespace }: SecretWrite): Denie
   }));
   const made = { verb: "create", group: "", resource: "namespaces", namespace: null, name: null };
   return createNamespace ? [made, ...secrets] : secrets;
+}
+
+/** @throws CertkeepError usage */
+export async function confine(
+  asked: { readonly cluster: string; readonly from: string | null; readonly seen: ClusterIdentity },
+  pairs: readonly RestorePair[],
+  states: StateStore,
+): Promise<void> {
+  const loaded = await loadState(states, asked.cluster);
+  const refusal = refusalOf({ ...asked, pairs, state: loaded?.state ?? null });
+  if (refusal !== null) throw new CertkeepError("usage", refusalParts(asked.cluster, refusal));
+  // By its name alone: a title is what a registration makes it.
+  if (asked.from !== null && (await loadState(states, asked.from)) === null) {
+    throw new CertkeepError("usage", {
+      where: `fromCluster ${asked.from}`,
+      found: "no state under this name",
+      expected: "a cluster that was audited",
+    });
+  }
 }

@@ -4,7 +4,7 @@
  * on.
  */
 import { CertkeepError } from "../../error.ts";
-import { meant } from "../../config/suggest.ts";
+import { meant } from "../../config/problem.ts";
 import { restoreAction } from "../../finding/action.ts";
 import { restoreCommand } from "../../report/command.ts";
 import { notPinnedParts, type Named } from "../../report/pinning.ts";
@@ -21,7 +21,7 @@ import { emptyState, parseState, type StateDocument } from "../../state/document
 import { identityKey, notPinned, type ClusterIdentity } from "../../state/identity.ts";
 import { findState, loadState, stateKeys } from "../states.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
-import { pinByPerson } from "./pin.ts";
+import { pinByPerson } from "../pin.ts";
 
 export interface Source {
   /** Key of the cluster that is written to: its state, its lease. */

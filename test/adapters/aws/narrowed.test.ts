@@ -3,7 +3,7 @@
  * that name tells.
  */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { startFakeAws, type AwsAnswer, type AwsRequest, type FakeAws } from "../../support/aws.ts";
 
 let aws: FakeAws;

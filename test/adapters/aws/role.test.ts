@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { roleCredentials } from "../../../lib/adapters/aws/role.ts";
+import { roleCredentials } from "../../../lib/adapters/aws/client.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/certkeep-prod-read";
 const server = createServer();

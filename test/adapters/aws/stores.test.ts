@@ -4,8 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_DOCUMENT_BYTES } from "../../../lib/backup/document.ts";
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
 import { createSecretValues } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { blobsContract } from "../../contract/blobs.ts";

@@ -23,7 +23,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MAX_DOCUMENT_BYTES } from "../../../lib/backup/document.ts";
-import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
+import { createFileBlobs } from "../../../lib/adapters/file/stores.ts";
 import { SWEEP_AFTER_MS } from "../../../lib/adapters/file/folder.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import type { BlobStore } from "../../../lib/ports/stores.ts";

@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createApprovals } from "../../../lib/adapters/file/approvals.ts";
 import { loadConfig, type LoadedConfig } from "../../../lib/adapters/file/config.ts";
-import type { ConfigPlaces } from "../../../lib/adapters/file/configpaths.ts";
+import type { ConfigPlaces } from "../../../lib/adapters/file/paths.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 
 let root: string;

@@ -2,8 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
-import { createFileStates } from "../../../lib/adapters/file/states.ts";
+import { createFileBlobs, createFileStates } from "../../../lib/adapters/file/stores.ts";
 import { blobsContract } from "../../contract/blobs.ts";
 import { statesContract } from "../../contract/states.ts";
 

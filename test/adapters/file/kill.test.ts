@@ -8,8 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
-import { createFileStates, KEPT_REVISIONS } from "../../../lib/adapters/file/states.ts";
+import {
+  createFileBlobs,
+  createFileStates,
+  KEPT_REVISIONS,
+} from "../../../lib/adapters/file/stores.ts";
 import type { FileSystem } from "../../../lib/adapters/file/system.ts";
 import { callsOf, dyingFileSystem } from "./watched.ts";
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { createProcessTable, type ProcessWorld } from "../../../lib/adapters/file/processes.ts";
+import { createProcessTable, type ProcessWorld } from "../../../lib/adapters/file/system.ts";
 import type { ProcessMark } from "../../../lib/ports/runtime.ts";
 
 const failing = (code: string) => async (): Promise<never> => {

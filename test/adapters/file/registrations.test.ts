@@ -21,7 +21,7 @@ import { createApprovals } from "../../../lib/adapters/file/approvals.ts";
 import { loadConfig, type LoadedConfig } from "../../../lib/adapters/file/config.ts";
 import { createRegistrationFiles } from "../../../lib/adapters/file/registrations.ts";
 import { parseRegistration } from "../../../lib/config/parse.ts";
-import { registrationText, type RegistrationFields } from "../../../lib/config/registration.ts";
+import { registrationText, type RegistrationFields } from "../../../lib/config/registered.ts";
 import type { NextRegistration } from "../../../lib/ports/registry.ts";
 import { registrationsContract } from "../../contract/registrations.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createFileStates, KEPT_REVISIONS } from "../../../lib/adapters/file/states.ts";
+import { createFileStates, KEPT_REVISIONS } from "../../../lib/adapters/file/stores.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import type { StateStore } from "../../../lib/ports/stores.ts";
 import { emptyState, formatState } from "../../../lib/state/document.ts";

@@ -2,8 +2,7 @@
  * A process that writes into a store and ends itself, by SIGKILL, at a chosen call of the file
  * system.
  */
-import { createFileBlobs } from "../../../lib/adapters/file/blobs.ts";
-import { createFileStates } from "../../../lib/adapters/file/states.ts";
+import { createFileBlobs, createFileStates } from "../../../lib/adapters/file/stores.ts";
 import { watchFileSystem } from "./watched.ts";
 
 const [blobs = "", states = "", nthText = "0", how = "whole"] = process.argv.slice(2);

@@ -8,7 +8,7 @@ import {
   parseKubeconfig,
 } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { parseBundle } from "../../../lib/adapters/kubernetes/proof.ts";
-import { inClusterConnection } from "../../../lib/adapters/kubernetes/serviceaccount.ts";
+import { inClusterConnection } from "../../../lib/adapters/kubernetes/credential.ts";
 import {
   authority,
   connectionTo,

@@ -12,7 +12,7 @@ import {
 import { describe, expect, test } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { HttpClient } from "../../../lib/adapters/kubernetes/http.ts";
-import { inClusterConnection } from "../../../lib/adapters/kubernetes/serviceaccount.ts";
+import { inClusterConnection } from "../../../lib/adapters/kubernetes/credential.ts";
 import {
   answerJson,
   connectionTo,

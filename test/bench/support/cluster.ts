@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createFileStates } from "../../../lib/adapters/file/states.ts";
+import { createFileStates } from "../../../lib/adapters/file/stores.ts";
 import { type StateDocument, parseState } from "../../../lib/state/document.ts";
 import { type SecretManifest, createNamespace, createSecrets } from "../../e2e/support/objects.ts";
 import { type Kube, startKube } from "../../e2e/support/kube.ts";

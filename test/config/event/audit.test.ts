@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatMessage, parseAuditEvent, parseMessage } from "../../../lib/config/event/audit.ts";
+import { formatMessage, parseAuditEvent, parseMessage } from "../../../lib/config/event.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
 
 const message = { cluster: "prod", queuedAt: "2026-06-01T12:00:00Z", intervalMinutes: 15 };

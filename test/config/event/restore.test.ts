@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseRestoreEvent } from "../../../lib/config/event/restore.ts";
+import { parseRestoreEvent } from "../../../lib/config/event.ts";
 import { isCertkeepError } from "../../../lib/error.ts";
 
 const NOTHING = {

@@ -4,8 +4,7 @@
  * each certificate, recorded and good.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { createSecretBlobs } from "../../../lib/adapters/aws/secretblobs.ts";
 import type { BlobStore } from "../../../lib/ports/stores.ts";
 import { runDrill } from "../../../lib/usecases/drill.ts";

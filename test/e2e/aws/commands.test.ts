@@ -18,7 +18,7 @@ import { stringify } from "yaml";
 import { generateIdentity } from "../../../lib/adapters/age/identity.ts";
 import { s3Client } from "../../../lib/adapters/aws/s3object.ts";
 import { secretsClient, createSecretKeeper } from "../../../lib/adapters/aws/secretsmanager.ts";
-import { createAlarmTopic } from "../../../lib/adapters/aws/topic.ts";
+import { createAlarmTopic } from "../../../lib/adapters/aws/queue.ts";
 import { parseConfig } from "../../../lib/config/parse.ts";
 import { createAuthority, type Authority } from "../../support/pki.ts";
 import { EMULATED_REGION, startMoto, type AwsEmulator } from "../support/aws.ts";

@@ -4,8 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe } from "vitest";
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { createSecretBlobs, MAX_SECRET_BYTES } from "../../../lib/adapters/aws/secretblobs.ts";
 import { blobsContract } from "../../contract/blobs.ts";
 import { statesContract } from "../../contract/states.ts";

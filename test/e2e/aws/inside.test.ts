@@ -11,9 +11,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { insidePolicy } from "../../../lib/rbac/policy.ts";
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { s3Client } from "../../../lib/adapters/aws/s3object.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import { startMinistack, type AwsEmulator } from "../support/aws.ts";
 import { lacksTools, requireTool } from "../support/tools.ts";
 import { makeBucket, namesOf, thrown, useTestCredentials, worldOf } from "./support.ts";

@@ -13,9 +13,8 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { s3Client, readS3Object, writeS3Object } from "../../../lib/adapters/aws/s3object.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
 import type { AwsWorld } from "../../../lib/adapters/aws/client.ts";
 import { startMinistack, startMoto, type AwsEmulator } from "../support/aws.ts";
 import { lacksTools } from "../support/tools.ts";

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bucket, ceilMs } from "../../../lib/ratelimit/bucket.ts";
-import { registeredDomain } from "../../../lib/ratelimit/names.ts";
+import { registeredDomain } from "../../../lib/ratelimit/limit.ts";
 import { askIssuer, createQuestion } from "./timelines.ts";
 
 function built(): string | null {

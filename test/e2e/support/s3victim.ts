@@ -1,6 +1,5 @@
 /** Writes copies and a state below the URL it is given until it is killed. */
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 
 const [, , url = ""] = process.argv;
 const world = { env: process.env };

@@ -2,8 +2,7 @@
  * Does with the stores on AWS what an audit and a drill do, as whoever the environment says, and
  * prints how each step ended.
  */
-import { createS3Blobs } from "../../../lib/adapters/aws/s3blobs.ts";
-import { createS3States } from "../../../lib/adapters/aws/s3states.ts";
+import { createS3Blobs, createS3States } from "../../../lib/adapters/aws/s3stores.ts";
 import { createSecretBlobs } from "../../../lib/adapters/aws/secretblobs.ts";
 
 const [, , bucket = "", prefix = "", run = ""] = process.argv;

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LogReader, readLog } from "../../../lib/ratelimit/log/reader.ts";
-import { plainLine, redact, sampleOf } from "../../../lib/ratelimit/log/redact.ts";
+import { plainLine, redact, sampleOf } from "../../../lib/ratelimit/log/line.ts";
 
 const D = "app.tail1234.ts.net";
 const WHERE = "tailscale/ts-app-0/tailscale";

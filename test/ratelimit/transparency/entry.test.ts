@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Verifier } from "../../../lib/certificate/verifier.ts";
 import { mergeIssuances } from "../../../lib/ratelimit/issuance.ts";
-import { readLogged } from "../../../lib/ratelimit/transparency/entry.ts";
+import { readLogged } from "../../../lib/ratelimit/transparency.ts";
 import { LETS_ENCRYPT } from "../../../lib/issuer/issuers.ts";
 import { createAuthority } from "../../support/pki.ts";
 import {

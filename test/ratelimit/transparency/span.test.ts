@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { uniteSpans } from "../../../lib/ratelimit/evidence.ts";
-import { LOG_LAG_MS, spanOfLook } from "../../../lib/ratelimit/transparency/span.ts";
+import { LOG_LAG_MS, spanOfLook } from "../../../lib/ratelimit/transparency.ts";
 
 const HOUR_MS = 3_600_000;
 const SHORTEST_MS = 160 * HOUR_MS;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { restoreExit } from "../../../lib/usecases/restore/exit.ts";
+import { restoreExit } from "../../../lib/usecases/restore/context.ts";
 import { accountPem, operatorSecret, restore, tlsSecret } from "../../support/restoring.ts";
 import { DAY_MS, startWorld, type World } from "../../support/world.ts";
 

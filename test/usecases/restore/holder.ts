@@ -2,8 +2,8 @@
  * A process that takes a cluster's lease in a folder of states, says so, and holds it until it is
  * killed.
  */
-import { createFileStates } from "../../../lib/adapters/file/states.ts";
-import { createProcessTable } from "../../../lib/adapters/file/processes.ts";
+import { createFileStates } from "../../../lib/adapters/file/stores.ts";
+import { createProcessTable } from "../../../lib/adapters/file/system.ts";
 import { realTimer } from "../../../lib/adapters/timer.ts";
 import { withLease } from "../../../lib/usecases/restore/lease.ts";
 

@@ -7,7 +7,7 @@
  * it isn't asked about.
  */
 import pLimit from "p-limit";
-import { sampleOf } from "../../../ratelimit/log/redact.ts";
+import { sampleOf } from "../../../ratelimit/log/line.ts";
 import { parseMsOrNull } from "../../../certificate/time.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { AccessAnswer, SourceStatus } from "../../../state/signals.ts";

@@ -4,7 +4,7 @@
  * count says more than its words.
  */
 import pLimit from "p-limit";
-import { sampleOf } from "../../../ratelimit/log/redact.ts";
+import { sampleOf } from "../../../ratelimit/log/line.ts";
 import type { EventFacts } from "../../../ports/cluster.ts";
 import type { EventSignal, SourceStatus } from "../../../state/signals.ts";
 import type { ObserveContext } from "./context.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../ratelimit/evidence.ts";
 import { claimsOf } from "../../../ratelimit/log/claims.ts";
 import type { LogReading } from "../../../ratelimit/log/reader.ts";
-import { setOf } from "../../../ratelimit/names.ts";
+import { setOf } from "../../../ratelimit/limit.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import type { LogSignal, SourceStatus } from "../../../state/signals.ts";

@@ -8,14 +8,23 @@
  * What doesn't verify is never an issuance. Of an issuer that isn't counted it is another's; where
  * it says that it is of one that is (an intermediate that this version doesn't know yet), it is
  * unread, which is no “nothing issued”.
+ *
+ * From when until when a search of certificate logs shows every certificate that an issuer gave out
+ * for a domain.
+ *
+ * It shows unexpired certificates alone. So a first look reaches back as far as the issuer's
+ * shortest lifetime: what was issued since then can't have expired yet, however short it lives.
+ * Looks that follow each other within that span join to a longer one. It ends before the look, by
+ * the time that a log may take to show what it was given.
  */
-import type { Anchors } from "../../certificate/anchors.ts";
-import { lowerAscii } from "../../certificate/domain.ts";
-import { parseCertificate } from "../../certificate/parse.ts";
-import type { Verifier } from "../../certificate/verifier.ts";
-import { backdateMsOf, type Issuer, issuerOf } from "../../issuer/issuers.ts";
-import { createIssuance, type Issuance } from "../issuance.ts";
-import { parseSctList } from "../sct.ts";
+import type { Anchors } from "../certificate/anchors.ts";
+import { lowerAscii } from "../certificate/domain.ts";
+import { parseCertificate } from "../certificate/parse.ts";
+import type { Verifier } from "../certificate/verifier.ts";
+import { backdateMsOf, type Issuer, issuerOf } from "../issuer/issuers.ts";
+import { createIssuance, type Issuance } from "./issuance.ts";
+import { HOUR_MS } from "./limit.ts";
+import { parseSctList } from "./sct.ts";
 
 export type LoggedEntry =
   | { readonly kind: "issuance"; readonly issuance: Issuance }
@@ -100,4 +109,31 @@ function organisationsOf({ anchors, intermediates }: Issuer): ReadonlySet<string
   return new Set(
     [...organisationsIn(anchors), ...organisationsIn(intermediates)].filter((name) => name !== ""),
   );
+}
+
+/**
+ * Taken off the end: logs promise to show a certificate within a day of taking it (RFC 6962 §3, the
+ * maximum merge delay, of which the log policies of Chrome and Apple allow 24 h), and the search
+ * has to fetch it then. The searches are mostly minutes behind; what is seen sooner counts at once,
+ * only that nothing is missing can't be said before.
+ */
+export const LOG_LAG_MS = 25 * HOUR_MS;
+
+/**
+ * Taken off the beginning: notBefore may lie an hour before the issuance, and clocks and the look
+ * itself take a little.
+ */
+const MARGIN_MS = 2 * HOUR_MS;
+
+/**
+ * A look that began at `startMs` and reached the end of the list at `endMs`; `null` where that
+ * shows no whole span.
+ */
+export function spanOfLook(
+  shortestLifetimeMs: number,
+  startMs: number,
+  endMs: number,
+): { readonly fromMs: number; readonly untilMs: number } | null {
+  const span = { fromMs: endMs - shortestLifetimeMs + MARGIN_MS, untilMs: startMs - LOG_LAG_MS };
+  return span.fromMs < span.untilMs ? span : null;
 }

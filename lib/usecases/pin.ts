@@ -1,0 +1,125 @@
+/**
+ * Pinning a cluster as it answers now, because a person says so: by `clusters add`, or by `restore
+ * --rebuilt`.
+ *
+ * What was known of a cluster before it had a name: an audit of a context stores it by the
+ * cluster's identity. Whoever names the cluster takes it over, backups included: those of a cluster
+ * without a name belong to whoever has its identity (lib/restoreplan/copyrule.ts).
+ */
+import { formatMs } from "../certificate/time.ts";
+import { CertkeepError, isCertkeepError } from "../error.ts";
+import type { StateStore } from "../ports/stores.ts";
+import { predecessorName, succeed } from "../restoreplan/successor.ts";
+import { emptyState, formatState, type StateDocument } from "../state/document.ts";
+import { type ClusterIdentity, identityKey, notPinned, pinIdentity } from "../state/identity.ts";
+import { changeState, loadState, stateName } from "./states.ts";
+
+/** The state of the same cluster under `key`; `null` where there is none, or it isn't certain. */
+async function stateOf(
+  states: StateStore,
+  key: string,
+  seen: ClusterIdentity,
+): Promise<StateDocument | null> {
+  const state = (await loadState(states, key))?.state ?? null;
+  const isSame = state !== null && state.identity?.uid != null && notPinned(state, seen) === null;
+  return isSame && state.removedAt === undefined ? state : null;
+}
+
+/**
+ * The state that a cluster had before it was called `name`; `null` where it has one by that name
+ * already. `others`: names that it may have had in certkeep.yaml.
+ */
+export async function earlierState(
+  states: StateStore,
+  name: string,
+  seen: ClusterIdentity,
+  server: string,
+  others: readonly string[] = [],
+): Promise<StateDocument | null> {
+  if (seen.uid === null || (await loadState(states, name)) !== null) return null;
+  for (const key of [identityKey(seen, server), ...others]) {
+    const state = await stateOf(states, key, seen);
+    if (state !== null) return state;
+  }
+  return null;
+}
+
+/** The same state under its new name. */
+export function renamed(state: StateDocument, name: string): StateDocument {
+  const findings = Object.entries(state.findings).map(([id, finding]) => [
+    id.replace(`|${state.cluster}|`, `|${name}|`),
+    finding,
+  ]);
+  return { ...state, cluster: name, title: name, findings: Object.fromEntries(findings) };
+}
+
+/** Ends the state under its earlier name, once the new one is stored. */
+export async function endEarlier(
+  states: StateStore,
+  { cluster, title, server }: StateDocument,
+  nowMs: number,
+): Promise<void> {
+  try {
+    await changeState(states, cluster, title, server, ({ identity }) => ({
+      ...emptyState(cluster, title, server),
+      identity,
+      removedAt: formatMs(nowMs),
+    }));
+  } catch (error) {
+    // It stays beside the new one, and is told as a cluster without a registration.
+    if (!isCertkeepError(error)) throw error;
+  }
+}
+
+interface PinTarget {
+  readonly cluster: string;
+  readonly title: string;
+  readonly server: string;
+  /** It is the successor of the recorded cluster, and not that one with another CA or address. */
+  readonly successor: boolean;
+  /** Its state from before it had this name; absent: it has none. */
+  readonly earlier?: StateDocument | null;
+  /** What registering found. */
+  readonly registered?: StateDocument["registered"];
+}
+
+/**
+ * Where another cluster is pinned, its state is kept under a name of its own, and a new one begins.
+ * Done twice it changes nothing more.
+ */
+export async function pinByPerson(
+  states: StateStore,
+  { cluster, title, server, successor, earlier = null, registered }: PinTarget,
+  seen: ClusterIdentity,
+  nowMs: number,
+): Promise<void> {
+  const at = formatMs(nowMs);
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const loaded = await loadState(states, cluster);
+    const fresh = earlier === null ? emptyState(cluster, title, server) : renamed(earlier, cluster);
+    const { removedAt: _, ...known } = loaded?.state ?? fresh;
+    const before: StateDocument = known;
+    const old = successor && notPinned(before, seen) !== null ? before.identity : null;
+    const identity = pinIdentity("person", seen, {
+      server,
+      at,
+      before: old === null ? before.identity : null,
+    });
+    let next: StateDocument = { ...before, server, replacedBy: null, identity };
+    if (old !== null) {
+      const document = predecessorName(cluster, old.key);
+      const kept = await states.read(document);
+      if (kept === null && (await states.write(document, formatState(before), null)) === null)
+        continue;
+      next = succeed({ ...before, title, server }, identity, document, at);
+    }
+    if (registered !== undefined) next = { ...next, registered };
+    const revision = loaded?.revision ?? null;
+    if ((await states.write(stateName(cluster), formatState(next), revision)) !== null) return;
+  }
+  throw new CertkeepError("state_conflict", {
+    where: `${states.url}/${stateName(cluster)}`,
+    found: "other writers, each time",
+    todo: "Run it again",
+  });
+}
