@@ -47,6 +47,23 @@ export const HINT_KINDS = [
 
 export type HintKind = (typeof HINT_KINDS)[number];
 
+/** Of what was never stored, or may be cut off, no form brings the content back. */
+const WITHOUT_CONTENT: ReadonlySet<string> = new Set<HintKind>([
+  "blank",
+  "damaged_base64",
+  "holds_certificate",
+  "holds_key",
+  "no_end_line",
+  "parameters_only",
+  "public_key",
+  "request",
+]);
+
+/** Whether the bytes hold what is needed in another form. `kind` may be a newer version's. */
+export function isConvertible(kind: string): boolean {
+  return HINT_KINDS.some((known) => known === kind) && !WITHOUT_CONTENT.has(kind);
+}
+
 type Field = "certificate" | "key";
 
 export interface Hint {

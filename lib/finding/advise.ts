@@ -2,13 +2,14 @@
  * What to do about each certificate that fails or is lost: restore it, issue a new one, or wait.
  * Never more than the evidence carries.
  */
+import { isConvertible } from "../certificate/hint.ts";
 import { adviseOn, type Advice } from "../ratelimit/advice.ts";
 import { certificates, type CertificateEntry, requestedNames } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Action } from "./action.ts";
 import type { Across } from "./across.ts";
 import type { Finding } from "./finding.ts";
-import type { BackupStatus } from "./params.ts";
+import type { BackupStatus, FindingParams } from "./params.ts";
 
 type Advised = Extract<Finding, { readonly params: { readonly backup: BackupStatus } }>;
 
@@ -17,7 +18,22 @@ export function isAdvised(finding: Finding): finding is Advised {
   return (
     "backup" in finding.params &&
     finding.code !== "secret_removed" &&
-    !("newName" in finding.params && finding.params.newName !== undefined)
+    !("newName" in finding.params && finding.params.newName !== undefined) &&
+    !(finding.code === "certificate_invalid" && needsConversion(finding.params))
+  );
+}
+
+/** Whether no restore helps, and the stored bytes in another form would be accepted. */
+export function needsConversion({
+  hints,
+  reasons,
+  backup,
+}: FindingParams["certificate_invalid"]): boolean {
+  return (
+    backup !== "restorable" &&
+    hints.length > 0 &&
+    hints.every(({ kind }) => isConvertible(kind)) &&
+    !reasons.includes("expired")
   );
 }
 

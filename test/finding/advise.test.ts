@@ -160,3 +160,61 @@ describe("in a terminal", () => {
     expect(text).toMatch(/20 findings: certificate invalid, key mismatch[^]*Do: No usable backup/);
   });
 });
+
+describe("bytes that Go rejects", () => {
+  const stored = (kind: string, over: object = {}, reasons = ["certificate_not_pem"]) =>
+    state(
+      {
+        [KEY]: secret({
+          certificates: {},
+          gaps: {
+            tls: {
+              domain: NAME,
+              state: "unreadable",
+              reasons,
+              hints: [{ field: "certificate", kind, at: null }],
+              since: formatMs(NOW_MS),
+              held: null,
+            },
+          },
+        }),
+      },
+      over,
+    );
+  const spoiltBy = (kind: string): StateDocument =>
+    standing({ ...spoilt, hints: [{ field: "certificate", kind, at: 2 }] });
+
+  it.each(["der", "line_breaks", "escaped_line_breaks", "byte_order_mark", "pkcs7", "passphrase"])(
+    "are converted where they hold what is needed: %s",
+    (kind) => {
+      expect(told(stored(kind), "certificate_invalid")).toMatchObject({
+        advice: "Convert what is stored as described: it needs no new certificate.",
+      });
+    },
+  );
+
+  it("are converted where another certificate of the chain is the right one", () => {
+    expect(told(spoiltBy("leaf_not_first"), "certificate_invalid")?.advice).toMatch(/^Convert /);
+  });
+
+  it.each(["no_end_line", "request", "blank", "of_a_newer_version"])(
+    "need another certificate where they don't: %s",
+    (kind) => {
+      expect(told(stored(kind), "certificate_invalid")?.advice).toMatch(/^No usable backup/);
+      expect(told(spoiltBy(kind), "certificate_invalid")?.advice).toMatch(/^No usable backup/);
+    },
+  );
+
+  it("are restored where there is a backup", () => {
+    expect(told(stored("der", { copies: { v1: copy() } }), "certificate_invalid")).toMatchObject({
+      command: `certkeep restore prod ${NAME}`,
+      advice: expect.stringMatching(/^Restore/) as string,
+    });
+  });
+
+  it("need another certificate where this one has expired", () => {
+    expect(told(stored("der", {}, ["expired"]), "certificate_invalid")?.advice).toMatch(
+      /^No usable backup/,
+    );
+  });
+});

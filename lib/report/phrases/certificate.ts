@@ -2,6 +2,7 @@
 import { registersFirst } from "../../finding/action.ts";
 import { EMPTY_WARNING_MS, EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
+import { needsConversion } from "../../finding/advise.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
@@ -78,6 +79,16 @@ function renamedAdvice({ newName }: { readonly newName?: string }): AdvicePhrase
         general: "Nothing to do: the node has another name now",
         own: say`It serves ${newName}.`,
       };
+}
+
+function conversionAdvice(params: FindingParams["certificate_invalid"]): AdvicePhrase | null {
+  return needsConversion(params)
+    ? {
+        key: "convert",
+        general: "Convert what is stored as described: it needs no new certificate",
+        own: [],
+      }
+    : null;
 }
 
 const EXPIRED_LEADS_TO =
@@ -207,6 +218,7 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     advice: RESTORE.general,
     adviceOf: ({ params }) =>
       renamedAdvice(params) ??
+      conversionAdvice(params) ??
       byBackup(
         params.backup,
         params.certificate === null
