@@ -150,7 +150,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     const restored = await certkeep("restore", "prod", `${secret}.example.com`, "--apply");
     expect(restored).toMatchObject({ code: 0 });
     expect((await readSecret(kube, shop, secret))?.data).toEqual(before?.data);
-    expect((await certkeep("drill")).stdout).toContain("could be restored now");
+    expect((await certkeep("drill")).stdout).toContain("can be restored");
     expect((await doctor("prod")).filter(({ level }) => level === "fail")).toEqual([]);
   });
 
@@ -253,7 +253,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     const added = await certkeep(
       ...["clusters", "add", "gitops", "--context", "admin", "--no-apply", "--yes"],
     );
-    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("restores as")]);
+    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("Restores as")]);
     expect(registration("gitops")).toContain(`- ${shop}`);
     expect(registration("gitops")).not.toContain("diagnosis");
   });
