@@ -9,6 +9,7 @@ import {
   nodeSecret,
   type Place,
   pod,
+  rfc3339,
   sharedSecret,
 } from "./secrets.ts";
 
@@ -17,6 +18,10 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** The pod of the ProxyGroup that requests its certificates. */
 export const PROXY = `${GROUP}-0`;
+
+const OPERATOR = "operator-5d8c7f9b6-x2v4k";
+/** Age of the pods. */
+const POD_DAYS = 3;
 
 /** Hosts of the ProxyGroup, their namespace, and the age of their certificate in days. */
 const HOSTS = [
@@ -47,11 +52,11 @@ export function healthyObjects(authority: DemoAuthority, nowMs: number): readonl
       (name): DemoObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }),
     ),
     nodeSecret(place("operator", 210), "prod-operator", issue([fqdnOf("prod-operator")], 33)),
-    pod(place("operator-5d8c7f9b6-x2v4k", 33), { app: "operator" }, "operator", "operator"),
+    pod(place(OPERATOR, POD_DAYS), { app: "operator" }, "operator", "operator"),
     { apiVersion: "tailscale.com/v1alpha1", kind: "ProxyGroup", metadata: { name: GROUP } },
     ...groupSecrets(place(PROXY, 90), GROUP),
     pod(
-      place(PROXY, 33),
+      place(PROXY, POD_DAYS),
       {
         "tailscale.com/managed": "true",
         "tailscale.com/parent-resource": GROUP,
@@ -73,6 +78,15 @@ export function healthyObjects(authority: DemoAuthority, nowMs: number): readonl
       ];
     }),
     certManagerSecret(place("storefront-tls", 100, "shop"), issue(storefront, 9), storefront),
+  ];
+}
+
+/** The first lines of the pods' logs, by pod. */
+export function quietLogs(nowMs: number): readonly (readonly [string, number, string])[] {
+  const atMs = nowMs - POD_DAYS * DAY_MS + 1_000;
+  return [
+    [OPERATOR, atMs, `{"level":"debug","ts":"${rfc3339(atMs)}","msg":"starting"}`],
+    [PROXY, atMs, "boot: Starting tailscaled"],
   ];
 }
 

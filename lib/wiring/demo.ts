@@ -10,7 +10,7 @@ import { generateIdentity } from "../adapters/age/identity.ts";
 import { type DemoApi, startDemoApi } from "../demo/api.ts";
 import { createAuthority, type DemoAuthority } from "../demo/authority.ts";
 import { sickObjects } from "../demo/cluster.ts";
-import { healthyObjects, lossLog, PROXY } from "../demo/healthy.ts";
+import { healthyObjects, lossLog, PROXY, quietLogs } from "../demo/healthy.ts";
 import { fqdnOf } from "../demo/secrets.ts";
 import { type DemoSlack, startDemoSlack } from "../demo/slack.ts";
 
@@ -54,6 +54,7 @@ export async function startDemo(
   const api = await startDemoApi(nowMs);
   const objects = fleet === "healthy" ? healthyObjects : sickObjects;
   api.put(...objects(authority, nowMs()));
+  for (const [pod, atMs, line] of quietLogs(nowMs())) api.log("tailscale", pod, [atMs, line]);
   const slack = await startDemoSlack();
   const config = await writeFiles(folder, authority, api, slack);
   const [deleted, emptied] = [fqdnOf(LOST), fqdnOf("reports")];
