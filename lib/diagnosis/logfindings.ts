@@ -98,7 +98,7 @@ function entriesFor({ domain, where }: LogSignal, index: ClusterIndex): Certific
   return entries.filter(isExpected);
 }
 
-/** Whether the Secret that was missing when it was to be written was read with a valid pair since. */
+/** Whether the Secret that was missing on a write was read with a valid certificate since. */
 function isBack(
   { loss, holder, verdict }: CertificateEntry,
   { kind, code, lastMs }: LogSignal,

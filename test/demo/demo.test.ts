@@ -89,7 +89,7 @@ describe("certkeep demo", () => {
     }
     expect(disaster).toContain("429");
     expect(slack).toMatch(/Resolved: [^│]*\n?│? ?restored, 0 issuances/u);
-    expect(out.trimEnd().split("\n").length).toBeLessThanOrEqual(50);
+    expect(out.trimEnd().split("\n").length).toBeLessThanOrEqual(53);
     expect(restore).toContain("Restored 2 of 2; read back and verified. Saved 2 issuances.");
     expect(restore).toMatch(
       /^Same serials as before \([0-9a-f]{10}…, [0-9a-f]{10}…\), 0 issuances/mu,
