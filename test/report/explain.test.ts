@@ -143,7 +143,7 @@ describe("the page", () => {
       );
       expect(text).toContain("Issued by Let's Encrypt (1000)\n  980 earlier ones, then:");
       expect(text.replaceAll(/\s+/g, " ")).toContain(
-        "this set of names, n000.example.com and 99 other names: 0 of 5 issuances left",
+        "n000.example.com and 99 other names: 0 of 5 left, next available",
       );
       expect(text).toContain("No Secret holds it now;");
       expect(text.split("\n").length).toBeLessThan(90);
@@ -168,7 +168,7 @@ describe("the page", () => {
         ),
       );
       expect(corp).toContain(
-        "a.example.com: no limit of corp is known; limits: in certkeep.yaml says one.",
+        "no limit of corp is known for a.example.com; set limits: in certkeep.yaml",
       );
       expect(corp).toContain("Its issuer's limit is unknown.");
       const unknown = await explain(

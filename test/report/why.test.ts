@@ -116,7 +116,7 @@ describe("the section Why", () => {
     );
     expect(text).toContain("\nWhy\n");
     expect(words).toContain(
-      "1 certificate issued without need within a week, the last at 2026-11-23T09:00:00Z.",
+      "1 certificate reissued needlessly within a week, last at 2026-11-23T09:00:00Z.",
     );
     expect(words).toContain(
       "Storage, proven: because the Secret can't be written (denied since 2026-11-23T07:00:00Z).",
@@ -179,9 +179,9 @@ describe("the section Why", () => {
     );
     const blind = await explain(NAME, { ...quiet, observations: undefined });
     expect(blind.words).toContain(
-      "No needless reissue was seen. Not known here: logs not enabled, access reviews not " +
-        "enabled, Events not enabled. A certificate that was issued and never stored shows in " +
-        "logs alone.",
+      "No needless reissue was seen. Not checked: logs not enabled, access reviews not " +
+        "enabled, Events not enabled. Only logs show certificates that were issued and never " +
+        "stored.",
     );
     expect(blind.text).toContain(
       "    certkeep clusters add prod --parts secrets --parts parents --parts diagnosis\n",
@@ -207,7 +207,7 @@ describe("the section Why", () => {
         "Events timed out since 2026-11-22T12:00:00Z.",
     );
     expect(words).toContain("operatorConfig.logging=debug");
-    expect(words).toContain("Left unread: events of tailscale (timeout, 2 pages).");
+    expect(words).toContain("Not read: events of tailscale (timeout, 2 pages).");
     expect(json.diagnoses).toMatchObject([
       { verdict: "unknown", causes: [], missing: [{ code: "debug_off" }, { code: "timeout" }] },
     ]);
@@ -230,12 +230,12 @@ describe("the section Why", () => {
         }),
       );
       expect(words).toContain(
-        "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To see it: Wait for the " +
+        "Cause unknown: logs with a gap since 2026-11-22T12:00:00Z. To check it: Wait for the " +
           "next audit, which reads on;",
       );
       expect(words).not.toContain("certkeep doctor");
       expect(words).toContain(
-        "Left unread: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too " +
+        "Not read: logs of tailscale/pg-0/tailscale (a gap, 1 line binary, broken or too " +
           "long); logs of tailscale/pg-0/other (a gap).",
       );
     },
@@ -277,15 +277,14 @@ describe("the section Why", () => {
     };
     const { words, json } = await explain(NAME, lost);
     expect(words).toContain(
-      `this set of names, ${NAME}: 5 of 5 issuances left (estimate). The log of prod claims 3 ` +
-        "more within a week, which nothing else shows: with them 2 of 5 are left.",
+      `■■□□□ ${NAME}: 2 of 5 left (estimate; counts 3 that only the log shows)`,
     );
     expect(json.issuances[0]?.budget).toMatchObject({
       atMost: 5,
       claimed: [{ cluster: "prod", count: 3, atMost: 2 }],
     });
     // A renewal takes nothing from its domain, whoever claims it.
-    expect(words).not.toContain("50 of 50 issuances left (estimate). The log of prod");
+    expect(words).toContain("new names under tail1a2b3.ts.net: 50 of 50 left (estimate) ");
   });
 
   it("tells of a limit that a refusal names and that isn't the one counted with", async () => {
@@ -304,17 +303,20 @@ describe("the section Why", () => {
       ...of,
       evidence: { ...(of.evidence as object), refusals: [refusal] },
     });
-    expect(words).toContain("50 of 50 issuances left (estimate)");
     expect(words).toContain(
-      "Cluster prod claims a refusal until 2026-11-23T13:00:00Z (tailscale/pg-0/tailscale). A " +
-        "refusal tells of a limit of 300 for tail1a2b3.ts.net; 50 is what is counted with. If " +
-        "the issuer changed it, say so: limits: in certkeep.yaml.",
+      "new names under tail1a2b3.ts.net: 0 of 50 left until Nov 23 13:00 UTC (429 in the log of " +
+        "pg-0)",
+    );
+    expect(words).toContain(
+      "a 429 names a limit of 300 for tail1a2b3.ts.net; certkeep counts with 50. If the issuer " +
+        "changed it, set limits: in certkeep.yaml",
     );
     const { words: usual } = await explain(NAME, {
       ...of,
       evidence: { ...(of.evidence as object), refusals: [{ ...refusal, burst: 50 }] },
     });
-    expect(usual).not.toContain("A refusal tells of a limit");
+    expect(usual).toContain("0 of 50 left until Nov 23 13:00 UTC");
+    expect(usual).not.toContain("a 429 names a limit");
   });
 
   it("says of a race once what holds in both clusters", async () => {

@@ -6,9 +6,9 @@ import type { Budget } from "../../ratelimit/budget.ts";
 import type { Refusal, Silence } from "../../ratelimit/evidence.ts";
 import { bar, isLow } from "../budgets.ts";
 import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
-import { plainText, say, shortUtc } from "../part.ts";
-import { leftText, setPhrase } from "../phrases/limits.ts";
-import { count, type Page, paragraph, spanPhrase } from "../text.ts";
+import { shortUtc } from "../part.ts";
+import { setPhrase } from "../phrases/limits.ts";
+import { count, type Page, paragraph } from "../text.ts";
 import { MAX_ROWS } from "./places.ts";
 
 /** Each limit once: of sets and of their domains. */
@@ -69,7 +69,6 @@ function shownBudgets(view: Explanation): readonly Budget[] {
 
 /** The limits in a line each; "estimate" is said once. */
 export function limitTexts(view: Explanation): string[] {
-  const { accounts, across } = view;
   const sets = budgetsOf(view).filter((one) => one.kind === "set");
   const shown = shownBudgets(view);
   const more = shown.length - MAX_LIMITS;
@@ -85,13 +84,7 @@ export function limitTexts(view: Explanation): string[] {
     }),
     ...(more > 0 ? [`and ${more} more`] : []),
     ...shown.flatMap((budget) => otherTexts(budget, view)),
-    ...accounts
-      .filter(({ budget, domains }) => budget === null && domains.length === 0)
-      .map(
-        ({ issuer, key }) =>
-          `no limit of ${across.titles.get(issuer) ?? issuer} is known for ${setPhrase(key)}; ` +
-          "set limits: in certkeep.yaml",
-      ),
+    ...unlimitedTexts(view),
   ];
 }
 
@@ -165,74 +158,36 @@ export function hasEstimate(view: Explanation): boolean {
   );
 }
 
+/** Every limit with its level, and what is known besides. */
 export function limitLines(view: Explanation, page: Page): string[] {
-  const { accounts, across } = view;
   const budgets = budgetsOf(view);
-  const unlimited = accounts.filter(
-    ({ budget, domains }) => budget === null && domains.length === 0,
-  );
+  const unlimited = unlimitedTexts(view);
   if (budgets.length === 0 && unlimited.length === 0) return [];
+  const own = ownClusters(view);
+  const { red } = page.style;
+  const levels = budgets.slice(0, MAX_ROWS).flatMap((budget) => {
+    const { kind, key, limit } = budget;
+    const left = refusalOf(budget, own) === null ? levelOf(budget, view.across, own).left : 0;
+    const whose = kind === "set" ? setPhrase(key) : `new names under ${key}`;
+    const text = `${bar(left, limit.burst)}  ${whose}: ${levelText(budget, view, true)}`;
+    return paragraph(text, page, left === 0 ? red : undefined);
+  });
+  const notes = [...budgets.flatMap((budget) => otherTexts(budget, view)), ...unlimited];
   return [
-    ...budgets.slice(0, MAX_ROWS).flatMap((budget) => budgetLines(budget, across, page)),
-    ...budgets.flatMap(({ claims }) =>
-      claims.flatMap(({ cluster, retryAtMs, where }) =>
-        paragraph(
-          `Cluster ${cluster} claims a refusal until ${instantOf(retryAtMs)} (${where}).`,
-          page,
-        ),
-      ),
-    ),
-    ...budgets.flatMap(({ key, kind, limit, overrideSeen }) =>
-      overrideSeen === null
-        ? []
-        : paragraph(
-            say`A refusal tells of a limit of ${overrideSeen} for
-              ${kind === "set" ? setPhrase(key) : key}; ${limit.burst} is what is counted with. If
-              the issuer changed it, say so: limits: in certkeep.yaml.`,
-            page,
-          ),
-    ),
-    ...unlimited.flatMap(({ issuer, key }) =>
-      paragraph(
-        say`${setPhrase(key)}: no limit of ${across.titles.get(issuer) ?? issuer} is known; limits:
-          in certkeep.yaml says one.`,
-        page,
-      ),
-    ),
+    ...levels,
+    ...notes.flatMap((text) => paragraph(text, page)),
     ...unknownLines(view, page),
   ];
 }
 
-function budgetLines(budget: Budget, across: Across, page: Page): string[] {
-  const { red, yellow } = page.style;
-  const [first = "", ...rest] = paragraph(
-    `${bar(budget.atMost, budget.limit.burst)}  ${budgetText(budget)}`,
-    page,
-  );
-  const claimed = claimedBeside(across, budget).flatMap((one) =>
-    paragraph(
-      say`The log of ${one.cluster} claims ${one.count} more within a week, which nothing else
-        shows: with ${one.count === 1 ? "it" : "them"} ${one.atMost} of
-        ${budget.limit.burst} are left.`,
-      page,
-      yellow,
-    ),
-  );
-  return [budget.atMost === 0 ? red(first) : first, ...rest, ...claimed];
-}
-
-function budgetText(budget: Budget): string {
-  const { kind, key, atMs, atMost, nextSlotMs, fullAtMs, overshot } = budget;
-  const when = overshot ? "by" : "at";
-  const together = nextSlotMs === fullAtMs;
-  const next =
-    nextSlotMs === null || atMost === 0 || together
-      ? ""
-      : `; the next comes back ${when} ${instantOf(nextSlotMs)}, in ${spanPhrase(nextSlotMs - atMs)}`;
-  const wait = together && fullAtMs !== null ? `, in ${spanPhrase(fullAtMs - atMs)}` : "";
-  const full = fullAtMs === null ? "" : `; full again ${when} ${instantOf(fullAtMs)}${wait}`;
-  const whose = kind === "set" ? `this set of names, ${setPhrase(key)}` : `new names under ${key}`;
-  return `${whose}: ${plainText(leftText(budget))}${next}${full}.`;
+function unlimitedTexts({ accounts, across }: Explanation): string[] {
+  return accounts
+    .filter(({ budget, domains }) => budget === null && domains.length === 0)
+    .map(
+      ({ issuer, key }) =>
+        `no limit of ${across.titles.get(issuer) ?? issuer} is known for ${setPhrase(key)}; ` +
+        "set limits: in certkeep.yaml",
+    );
 }
 
 /** Reasons that their code alone doesn't explain. */

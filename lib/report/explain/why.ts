@@ -49,9 +49,7 @@ export function whyLines(view: Explanation, page: Page): string[] {
   const more = groups.length - MAX_SHOWN;
   return [
     ...lines,
-    ...(more > 0
-      ? paragraph(`and ${more} more names that want a cause`, page, page.style.dim)
-      : []),
+    ...(more > 0 ? paragraph(`and ${more} more names`, page, page.style.dim) : []),
     ...missingLines(diagnoses, page),
     ...unreadLines(view, page),
   ];
@@ -94,8 +92,8 @@ function groupLines(group: Group, several: boolean, page: Page): string[] {
   const needless =
     needlessMs.length === 0
       ? ""
-      : `${count(needlessMs.length, "certificate")} issued without need within a week, ` +
-        `the last at ${instantOf(needlessMs.at(-1) ?? 0)}.`;
+      : `${count(needlessMs.length, "certificate")} reissued needlessly within a week, ` +
+        `last at ${instantOf(needlessMs.at(-1) ?? 0)}.`;
   if (verdict === "none") {
     const sure = missing.length === 0 ? ", and nothing that would lead to one" : "";
     return [...head, ...paragraph(`No needless reissue was seen${sure}.`, page)];
@@ -118,10 +116,10 @@ function groupLines(group: Group, several: boolean, page: Page): string[] {
 }
 
 function holdsText(causes: readonly Cause[]): string {
-  if (causes.every(({ overMs }) => overMs !== null)) return "what is told here is over";
+  if (causes.every(({ overMs }) => overMs !== null)) return "these causes are over";
   return causes.some(({ code, overMs }) => overMs === null && EFFECTS[code].includes("reissues"))
-    ? "this holds all the same, and may lead to one"
-    : "this keeps certificates from being issued";
+    ? "this cause holds and may lead to one"
+    : "this blocks new certificates";
 }
 
 function causeLines(cause: Cause, page: Page): string[] {
@@ -180,14 +178,14 @@ function missingLines(diagnoses: readonly Diagnosis[], page: Page): string[] {
     ...(diagnoses.every(({ verdict }) => verdict === "unknown")
       ? []
       : paragraph(
-          say`Not known here: ${texts.join(", ")}. A certificate that was issued and never stored
-            shows in logs alone.`,
+          say`Not checked: ${texts.join(", ")}. Only logs show certificates that were issued and never
+            stored.`,
           page,
           page.style.dim,
         )),
     ...[...measures.values()]
       .slice(0, MAX_SETTINGS)
-      .flatMap((measure) => measureLines("To see it: ", measure, page, "  ")),
+      .flatMap((measure) => measureLines("To check it: ", measure, page, "  ")),
   ];
 }
 
@@ -229,5 +227,5 @@ function unreadLines({ looks, diagnoses }: Explanation, page: Page): string[] {
   });
   const more = unread.length - MAX_SOURCES;
   const rest = more > 0 ? `; and ${more} more` : "";
-  return ["", ...paragraph(`Left unread: ${texts.join("; ")}${rest}.`, page, page.style.dim)];
+  return ["", ...paragraph(`Not read: ${texts.join("; ")}${rest}.`, page, page.style.dim)];
 }
