@@ -12,7 +12,7 @@ import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../plain.ts";
 import { auditAll, isIncomplete, type AuditedTarget, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { log, logRequests, tell, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
   contextRef,
@@ -142,11 +142,7 @@ function instantText(ms: number): string {
 }
 
 /** Says what could not be done and sets the exit code. */
-export function endAudit(
-  io: Io,
-  report: AuditReport,
-  options: { readonly failOn: FailOn; readonly verbose?: boolean },
-): void {
+export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn }): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
@@ -163,7 +159,7 @@ export function endAudit(
     );
   }
   if (isIncomplete(report)) io.exit(3);
-  for (const { title, state } of report.clusters) {
+  for (const { title, state, stats } of report.clusters) {
     const refused = refusedNamespaces(state);
     for (const part of state.audit?.unread ?? []) {
       // Of a namespace that can't be read, one line says it for its Secrets.
@@ -171,8 +167,8 @@ export function endAudit(
       if (!isSaid) writeLine(io.stderr, `certkeep: ${fullStop(plain(part.message))}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }
-    if (options.verbose === true)
-      writeLine(io.stderr, `certkeep: ${plain(title)}: state ${state.cluster}`);
+    logRequests(io, title, stats.requests);
+    log(io, `cluster ${title}: ${stats.valuesRead} Secrets read, state ${state.cluster}`);
   }
   if (
     failsOn(

@@ -24,7 +24,7 @@ import {
   pairFiles,
   recognise,
 } from "../usecases/check.ts";
-import { type Io, tell, writeJson, writeLine } from "./io.ts";
+import { type Io, log, tell, writeJson, writeLine } from "./io.ts";
 import {
   type AtOption,
   type CommonOptions,
@@ -142,11 +142,11 @@ async function outcomeOf(
     domain: options.domain === undefined ? null : bareName(options.domain),
     atMs: options.at ?? io.nowMs(),
   };
-  if (io.output.log)
-    writeLine(
-      io.stderr,
-      `certkeep: ${count(anchors.ders.length, "anchor")}; judged as of ${formatMs(settings.atMs)}`,
-    );
+  log(
+    io,
+    `${count(anchors.ders.length, "trusted CA certificate")}; checks as of ` +
+      formatMs(settings.atMs),
+  );
 
   const folder = certificate !== STDIN && (await isFolder(io, certificate));
   const results = folder

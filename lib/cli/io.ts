@@ -40,8 +40,8 @@ export interface Io {
 }
 
 export interface Output {
-  /** Say on standard error what is read. */
-  log: boolean;
+  /** When the command began, where `-v` logs what it reads; `null`: it doesn't. */
+  logSinceMs: number | null;
   /** Cut no column. */
   wide: boolean;
   /** A JSON text as YAML; `null`: documents are JSON. */
@@ -76,6 +76,26 @@ export function tell(io: Io, error: CertkeepError): void {
   const { file, shown } = io.inUse;
   if (error.exitCode === 2 && file !== null && !shown && !isOf(error, file)) showConfig(io);
   io.exit(error.exitCode);
+}
+
+/** With `-v`: one line on standard error of what is read, and after how many seconds. */
+export function log(io: Io, line: string): void {
+  const { logSinceMs } = io.output;
+  if (logSinceMs === null) return;
+  const seconds = ((io.nowMs() - logSinceMs) / 1_000).toFixed(2);
+  writeLine(io.stderr, `certkeep: ${seconds} s: ${plain(line)}`);
+}
+
+/** With `-v`: how often a cluster was asked, by kind. */
+export function logRequests(
+  io: Io,
+  title: string,
+  requests: Readonly<Record<string, number>>,
+): void {
+  const kinds = Object.entries(requests).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const total = kinds.reduce((sum, [, n]) => sum + n, 0);
+  const each = kinds.map(([kind, n]) => `${kind.replaceAll("_", " ")} ${n}`).join(", ");
+  log(io, `cluster ${title}: ${total} requests${each === "" ? "" : ` (${each})`}`);
 }
 
 /** Writes notes of a use case to standard error. */

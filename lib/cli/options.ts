@@ -12,7 +12,7 @@ import { cut, PLAIN, type Style } from "../report/text.ts";
 import type { ConfigWorld } from "../wiring/config.ts";
 import type { ContextRef } from "../wiring/connect.ts";
 import type { IdentityWorld } from "../wiring/identity.ts";
-import { overwrite, showConfig, writeLine, type Io } from "./io.ts";
+import { log, overwrite, showConfig, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
   readonly config?: string;
@@ -134,7 +134,7 @@ export async function applyOutput(io: Io, command: Command): Promise<void> {
       found: "two formats",
       todo: "Leave one of them out",
     });
-  io.output.log = verbose === true;
+  if (verbose === true) io.output.logSinceMs = io.nowMs();
   io.output.wide = output === "wide";
   // What cuts no column shows the details too.
   if (output === "wide") command.setOptionValue("verbose", true);
@@ -154,8 +154,9 @@ export function configWorld(io: Io, options: Pick<CommonOptions, "config">): Con
       : null,
     onConfig: (file) => {
       io.inUse.file = file;
-      if (io.output.log) showConfig(io);
+      if (io.output.logSinceMs !== null) showConfig(io);
     },
+    onUse: (line) => log(io, line),
   };
 }
 
@@ -229,15 +230,18 @@ export function widthFor(io: Io): number {
 
 /** Width of tables: what a terminal has; in a pipe nothing is cut. */
 export function roomFor(io: Io): number {
-  return io.outTty ? Math.max(40, io.columns) : Infinity;
+  return io.outTty && !io.output.wide ? Math.max(40, io.columns) : Infinity;
 }
 
 /** Progress on a terminal only, as one line that overwrites itself. */
 export function createProgress(io: Io): Progress & { done(): void } {
   let last = 0;
   let shown = false;
+  let phase = "";
   return {
     step(what, done, total) {
+      if (what !== phase) log(io, what);
+      phase = what;
       if (!io.errTty) return;
       const now = io.nowMs();
       if (now - last < 100 && done !== total) return;

@@ -15,7 +15,7 @@ import {
   type RestoreReport,
   type RestoreRequest,
 } from "../usecases/restore/context.ts";
-import { writeJson, writeLine, type Io } from "./io.ts";
+import { logRequests, writeJson, writeLine, type Io } from "./io.ts";
 import {
   configWorld,
   contextRef,
@@ -195,6 +195,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
       report = await runRestore(target, requestOf(cluster, names, options), ports);
     } finally {
       progress.done();
+      logRequests(io, target.title, target.reader.stats().requests);
       await target.reader.close();
       await target.writer.close();
       await target.access?.self.close();

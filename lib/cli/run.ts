@@ -1,7 +1,7 @@
 /** The command `certkeep`: names its commands, ends with their exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { CertkeepError, internalError, isCertkeepError } from "../error.ts";
-import { tell, write, type ExitCode, type Io } from "./io.ts";
+import { log, tell, write, type ExitCode, type Io } from "./io.ts";
 import { applyOutput } from "./options.ts";
 import { VERSION } from "../version.ts";
 
@@ -127,7 +127,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
   const io: Io = {
     ...world,
     inUse: { file: null, shown: false },
-    output: { log: false, wide: false, yaml: null },
+    output: { logSinceMs: null, wide: false, yaml: null },
     exit: (next) => {
       if (PRECEDENCE.indexOf(next) > PRECEDENCE.indexOf(code)) code = next;
     },
@@ -153,6 +153,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
   program.hook("preAction", (_program, command) => applyOutput(io, command));
   try {
     await program.parseAsync(args, { from: "user" });
+    log(io, "done");
   } catch (error) {
     if (error instanceof CommanderError) {
       const usage = usageError(error, placeOf(args, program));

@@ -73,12 +73,22 @@ function reachOf({ clusters, contextRef }: AuditWorld): Reach {
   return clusters.length === 0 ? "all" : clusters;
 }
 
+function sourcesText({ sources: { transparency, renewalInfo, revocation } }: Config): string {
+  return [
+    "clusters",
+    ...(transparency === null ? [] : ["certificate logs"]),
+    ...(renewalInfo ? ["renewal windows"] : []),
+    ...(revocation ? ["revocation lists"] : []),
+  ].join(", ");
+}
+
 /** What every target of a run shares. */
 export async function composePorts(
   settings: ComposedSettings,
   world: Omit<AuditWorld, "clusters">,
 ): Promise<AuditPorts> {
   const { config, stores } = settings;
+  world.onUse?.(`sources: ${sourcesText(config)}`);
   const outside = world.atMs === null ? await composeOutside(settings, world) : null;
   return {
     ...stores,

@@ -42,6 +42,8 @@ export interface ConfigWorld {
   readonly askApproval?: Approving["ask"];
   /** Hears which configuration is used, before anything of it is; `null`: none. */
   readonly onConfig?: (file: string | null) => void;
+  /** Hears what else is used and read: places and counts, never a secret. */
+  readonly onUse?: (line: string) => void;
 }
 
 /**

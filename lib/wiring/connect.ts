@@ -86,6 +86,8 @@ export interface ConnectWorld {
   readonly nowMs: () => number;
   /** `null` for a function. */
   readonly interactiveAuth: InteractiveAuth | null;
+  /** Hears which server and kubeconfig are used. */
+  readonly onUse?: (line: string) => void;
 }
 
 /** What a cluster's connection depends on. */
@@ -127,6 +129,10 @@ export async function connectCluster(
           allowExec: !registered && world.interactiveAuth !== null,
           ...(registered ? {} : world.interactiveAuth),
         });
+  world.onUse?.(
+    `cluster ${settings.name === "" ? connection.title : settings.name}: ` +
+      `${connection.server.origin}, context ${connection.title} of ${connection.source}`,
+  );
   if (registered) refuseInsecure(connection, settings.name);
   return settings.eks === null
     ? connection

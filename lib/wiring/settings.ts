@@ -83,6 +83,9 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
           : await openStates(stores.state, there),
     },
   };
+  world.onUse?.(`backups in ${common.stores.backups.url}`);
+  world.onUse?.(`states in ${common.stores.states.url}`);
+  if (stores.registry !== null) world.onUse?.(`clusters registered in ${stores.registry}`);
   if (stores.registry === null) {
     return {
       ...loaded,

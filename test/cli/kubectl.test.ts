@@ -16,6 +16,8 @@ const DOMAIN = "shop.tail1a2b3.ts.net";
 
 let world: World;
 let folder: string;
+/** Whether standard output is a terminal; in a pipe nothing is cut anyway. */
+let isTerminal = false;
 
 interface Ended {
   readonly code: number;
@@ -33,7 +35,7 @@ async function certkeep(...args: readonly string[]): Promise<Ended> {
     cwd: folder,
     interactive: false,
     errTty: false,
-    outTty: false,
+    outTty: isTerminal,
     columns: 80,
     nowMs: () => world.nowMs,
   });
@@ -76,6 +78,7 @@ beforeEach(async () => {
   );
 });
 afterEach(async () => {
+  isTerminal = false;
   await world.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -172,6 +175,7 @@ describe("-o", () => {
     const long = `${"a".repeat(60)}.tail1a2b3.ts.net`;
     world.put(ingressSecret(long, world.issue([long])));
     await certkeep("audit", "here");
+    isTerminal = true;
     expect((await certkeep("backups")).out).not.toContain(`tailscale/${long}`);
     expect((await certkeep("backups", "-o", "wide")).out).toContain(`tailscale/${long}`);
   });
@@ -181,5 +185,27 @@ describe("-o", () => {
     const text = yamlOf(JSON.stringify(value));
     expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     expect(parse(text)).toEqual(value);
+  });
+});
+
+describe("-v", () => {
+  it("logs what is used and read on standard error, one line each, and no secret", async () => {
+    const { code, out, err } = await certkeep("audit", "here", "-v", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ clusters: [{ title: "here" }] });
+    for (const line of [
+      `certkeep: configuration in use: ${join(folder, "certkeep.yaml")}`,
+      `certkeep: 0.00 s: backups in file://${join(folder, "backups")}`,
+      `certkeep: 0.00 s: states in file://${join(folder, "state")}`,
+      "certkeep: 0.00 s: sources: clusters",
+      `certkeep: 0.00 s: cluster here: ${new URL(world.sandbox.url).origin}, context here of ${join(folder, "kubeconfig")}`,
+      "certkeep: 0.00 s: done",
+    ])
+      expect(err.split("\n")).toContain(line);
+    expect(err).toMatch(
+      /^certkeep: 0\.00 s: cluster here: \d+ requests \(.*list metadata \d+.*\)$/m,
+    );
+    expect(err).not.toMatch(/token|PRIVATE KEY|AGE-SECRET/);
+    expect((await certkeep("audit", "here")).err).toBe("");
   });
 });
