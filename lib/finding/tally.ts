@@ -45,7 +45,8 @@ export function unseenPlaces(state: StateDocument): "all" | ReadonlySet<string> 
   return keys;
 }
 
-function hasBackup({ record, backups }: CertificateEntry, atMs: number): boolean {
+/** Whether there is a backup of what it holds now, or another one that is valid now. */
+export function hasBackup({ record, backups }: CertificateEntry, atMs: number): boolean {
   return (
     (record !== null && record.copy !== null) ||
     backups.some(

@@ -6,7 +6,7 @@ import { parseMs } from "../certificate/time.ts";
 import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import { unseenPlaces } from "../finding/tally.ts";
+import { hasBackup, unseenPlaces } from "../finding/tally.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { findingCommand } from "./command.ts";
@@ -32,7 +32,7 @@ export interface CertificateRow {
   readonly issuedMs: number | null;
   readonly notBeforeMs: number | null;
   readonly notAfterMs: number | null;
-  /** Whether an encrypted backup is recorded. */
+  /** Whether a backup of what it holds, or of what it should hold, is recorded. */
   readonly copied: boolean;
   /** Codes of its findings, the worst first. */
   readonly codes: readonly string[];
@@ -65,20 +65,22 @@ export function* certificateRows(
   atMs: number,
   vouched: boolean,
 ): Generator<CertificateRow> {
-  const byPlace = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const place = `${finding.subject.namespace}/${finding.subject.secret}/${finding.subject.name}`;
-    const of = byPlace.get(place);
-    if (of === undefined) byPlace.set(place, [finding]);
-    else of.push(finding);
-  }
+  const byPlace = Map.groupBy(
+    findings,
+    ({ subject }) => `${subject.namespace}/${subject.secret}/${subject.name}`,
+  );
+  const incidents = findings.filter(
+    (one) => one.code === "secret_lost" && one.params.of === "many",
+  );
   const unseen = vouched ? unseenPlaces(state) : "all";
   for (const entry of certificates(state, atMs)) {
     const { condition, key, name, record, verdict } = entry;
     if (condition === "lost" && record.staging) continue;
-    const about = (byPlace.get(`${key}/${name}`) ?? []).toSorted(
-      (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
-    );
+    const about = [
+      ...(byPlace.get(`${key}/${name}`) ?? []),
+      // What took many Secrets at once is one finding about their namespace or cluster.
+      ...(condition === "lost" ? incidents.filter((one) => isAbout(one, entry)) : []),
+    ].toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
     const [worst] = about;
     const dark = unseen === "all" || unseen.has(key);
     const valid = verdict?.valid === true;
@@ -104,7 +106,7 @@ export function* certificateRows(
       issuedMs: msOrNull(record?.issuedAt ?? null),
       notBeforeMs: msOrNull(record?.notBefore ?? null),
       notAfterMs: msOrNull(record?.notAfter ?? null),
-      copied: record !== null && record.copy !== null,
+      copied: hasBackup(entry, atMs),
       codes: about.map(({ code }) => code),
       seen: worst === undefined ? "" : plainText(seenText(worst)),
       why: plainText(about.map(whyText).find((why) => why.length > 0) ?? []),
@@ -114,6 +116,10 @@ export function* certificateRows(
       restoredMs: restoresOf(entry),
     };
   }
+}
+
+function isAbout({ subject }: Finding, { namespace, loss }: CertificateEntry): boolean {
+  return loss !== null && loss.incident !== null && (subject.namespace ?? namespace) === namespace;
 }
 
 /** Spans of the certificates that were backed up from this place. */

@@ -100,7 +100,7 @@ describe("certkeep digest", () => {
       "[ops: due now]\nCRITICAL web.shop.example in prod: expires in 3 days, renewal was",
     );
     expect(out).toContain("    certkeep explain web.shop.example\n");
-    expect(out).toContain("1 cluster: 3 certificates OK, 4 backed up, 1 critical\n");
+    expect(out).toContain("prod: 3 of 4 certificates OK, all 4 backed up, 1 critical\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
       schema: string;
       routes: { blocks: unknown[] }[];
@@ -118,7 +118,7 @@ describe("certkeep digest", () => {
       "CRITICAL web.shop.example in prod: expired 27 days ago",
     );
     // What lies ahead makes no audit stale.
-    expect(out).toContain("1 cluster: 3 certificates OK, 4 backed up, 1 critical");
+    expect(out).toContain("prod: 3 of 4 certificates OK, all 4 backed up, 1 critical");
     expect(sink.requests()).toBe(0);
     expect(await createFileStates(join(folder, "state")).read(DIGEST_NAME)).toBeNull();
   });
@@ -264,7 +264,7 @@ describe("certkeep report", () => {
   it("writes a page, metrics, or one JSON document", async () => {
     expect((await certkeep(["report", "--html", "r.html"])).err).toContain("wrote r.html");
     expect(await readFile(join(folder, "r.html"), "utf8")).toContain(
-      "<h1>1 critical, 3 certificates OK</h1>",
+      "<h1>prod: 1 problem; 3 of 4 certificates OK, all 4 backed up</h1>",
     );
     expect((await certkeep(["report", "--format", "prometheus"])).out).toMatch(
       /certkeep_certificates_ok\{cluster="prod"\} 3\n[^]*# EOF\n$/,

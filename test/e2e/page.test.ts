@@ -179,7 +179,7 @@ describe.skipIf(lacksTools("chromium"))("the page in Chromium", () => {
       viewport: { width: 1024, height: 800 },
       javaScriptEnabled: false,
     });
-    expect(await page.locator("h1").innerText()).toContain("4 critical");
+    expect(await page.locator("h1").innerText()).toContain("4 problems");
     expect(await page.locator("noscript").innerText()).toContain("certkeep report --json");
     await context.close();
   });

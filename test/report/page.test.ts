@@ -5,6 +5,7 @@ import { html, scriptJson } from "../../lib/report/html/escape.ts";
 import { levelChart } from "../../lib/report/html/chart.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { secret, NOW_MS } from "../finding/fixture.ts";
+import { type Scenario, SCENARIOS } from "../support/scenarios.ts";
 import { BUDGETS, fleet, fleetCluster, smallFleet } from "./fleet.ts";
 import { cluster, lasting } from "./support.ts";
 
@@ -13,6 +14,10 @@ const EVIL = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"'&\
 function between(text: string, from: string, to: string): string {
   const start = text.indexOf(from) + from.length;
   return text.slice(start, text.indexOf(to, start));
+}
+
+function pageOf({ summaries, rows, budgets, nowMs }: Scenario): string {
+  return pageHtml({ summaries, rows, budgets, unregistered: [], atMs: nowMs });
 }
 
 describe("the page", () => {
@@ -42,13 +47,40 @@ describe("the page", () => {
   it("says what needs people, what isn't known, and what is locked out, without its script", () => {
     const text = page.slice(0, page.indexOf('<script type="application/json"'));
     expect(between(text, "<h1>", "</h1>")).toBe(
-      "4 critical, 1 warning, 236 certificates OK, 12 unknown, 1 cluster not seen " +
-        "since 03:00 UTC",
+      "3 clusters: 4 problems; 236 of 252 certificates OK, 12 unknown, all 252 backed up",
     );
+    expect(text).toContain("<h3>edge: the API server doesn&#39;t answer; last seen ");
     expect(text).toContain("certkeep explain soon0.prod.example");
     expect(text).toContain("0 of 5 issuances left; next available");
     expect(text).toContain(">none left</text>");
     expect(text).toContain("Left out, since no longer registered: old.");
+  });
+
+  it("of 59 certificates with one cause has one block, folded beyond five", () => {
+    const first = pageOf(SCENARIOS.firstAudit());
+    const blocks = [...first.matchAll(/<article class="item critical">.*?<\/article>/gs)].map(
+      ([block]) => block,
+    );
+    expect(blocks).toHaveLength(4);
+    const [of59 = ""] = blocks.filter((block) => block.includes("<h3>59 certificates in prod: "));
+    expect(of59.match(/<li>/g)).toHaveLength(59);
+    expect(of59.slice(0, of59.indexOf("<details>")).match(/<li>/g)).toHaveLength(5);
+    expect(of59).toContain("<summary>54 more</summary>");
+  });
+
+  it("holds the worst certificates in its table without its script", () => {
+    const rows = between(pageOf(SCENARIOS.firstAudit()), '<tbody id="rows">', "</tbody>");
+    expect(rows.match(/<tr>/g)).toHaveLength(200);
+    expect(rows.match(/<span class="tag critical">Critical<\/span>/g)).toHaveLength(150);
+  });
+
+  it("calls what an incident took critical and backed up", () => {
+    const { rows } = SCENARIOS.badDay();
+    const taken = rows.filter(({ cluster: name }) => name === "eu");
+    expect(taken).toHaveLength(14);
+    expect(taken.every(({ status, copied, gone }) => status === "critical" && copied && gone)).toBe(
+      true,
+    );
   });
 
   it("holds every certificate once", () => {
@@ -74,7 +106,7 @@ describe("the page", () => {
     expect(size).toBeLessThan(4_000_000);
   });
 
-  it("of nothing says that nothing is known", () => {
+  it("of nothing says that no cluster was audited", () => {
     const empty = pageHtml({
       summaries: [],
       rows: [],
@@ -82,7 +114,7 @@ describe("the page", () => {
       unregistered: [],
       atMs: NOW_MS,
     });
-    expect(empty).toContain("<h1>Nothing is known: no cluster was audited yet</h1>");
+    expect(empty).toContain("<h1>No cluster was audited yet</h1>");
   });
 });
 

@@ -86,7 +86,7 @@ describe("a digest", () => {
     expect(await digest()).toEqual([{ name: "ops", delivered: 1, waiting: 0, failure: null }]);
     expect(await digest()).toEqual([{ name: "ops", delivered: 0, waiting: 0, failure: null }]);
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "1 cluster: 3 certificates OK, 3 backed up",
+      "prod: 3 certificates OK, all 3 backed up",
     ]);
   });
 
@@ -121,7 +121,7 @@ describe("a digest", () => {
       ["c", 1, 0, null],
     ]);
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "1 cluster: 3 certificates OK, 3 backed up",
+      "prod: 3 certificates OK, all 3 backed up",
       "web.shop.example in prod: expires in 3 days, renewal was due 27 days ago",
     ]);
   });
@@ -230,7 +230,7 @@ describe("a digest", () => {
     await put(good);
     expect((await digest())[0]).toMatchObject({ delivered: 2, waiting: 0, failure: null });
     expect(sink.taken.map(({ text }) => text)).toEqual([
-      "1 cluster: 3 certificates OK, 3 backed up",
+      "prod: 3 certificates OK, all 3 backed up",
       "web.shop.example in prod: expired 7 days ago; no usable backup",
     ]);
   });

@@ -1,10 +1,10 @@
 /** What a digest says of all clusters in one line, and what is resolved. Pure. */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Finding } from "../../finding/finding.ts";
-import { own, say, type Text } from "../part.ts";
+import { own, type Part, say, type Text } from "../part.ts";
 import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
-import { findingCount, sumOf } from "../verdict.ts";
+import { backupsText, findingCount, sumTallies } from "../verdict.ts";
 import type { IssuedNow, Notice, Resolved } from "./message.ts";
 
 const HOUR_MS = 3_600_000;
@@ -12,27 +12,22 @@ const CLUSTERS_NAMED = 3;
 const LABELS_SHOWN = 3;
 
 /**
- * `60 clusters: 812 certificates OK, 812 backed up, 3 warnings, 1 cluster not audited for 26 h
+ * `60 clusters: 812 certificates OK, all 812 backed up, 3 warnings, 1 cluster not audited for 26 h
  * (edge-7)`.
  */
 export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): Text {
-  if (summaries.length === 0) return ["No cluster was audited yet"];
-  const total = (of: keyof ClusterSummary["tally"]): number =>
-    sumOf(summaries, ({ tally }) => tally[of]);
-  const [ok, unknown] = [total("ok"), total("unknown")];
+  const [first, ...others] = summaries;
+  if (first === undefined) return ["No cluster was audited yet"];
+  const who: Part =
+    others.length === 0 ? { name: first.title } : count(summaries.length, "cluster");
   const critical = findingCount(summaries, "critical", isCounted);
   const warning = findingCount(summaries, "warning", isCounted);
   const counts = [
-    ...(ok === 0 && total("certificates") > 0 ? [] : [`${count(ok, "certificate")} OK`]),
-    `${total("backedUp").toLocaleString("en-US")} backed up`,
+    backupsText(sumTallies(summaries.map(({ tally }) => tally))),
     ...(critical === 0 ? [] : [`${critical.toLocaleString("en-US")} critical`]),
     ...(warning === 0 ? [] : [count(warning, "warning")]),
-    ...(unknown === 0 ? [] : [`${unknown.toLocaleString("en-US")} unknown`]),
   ];
-  return [
-    `${count(summaries.length, "cluster")}: ${counts.join(", ")}`,
-    ...unseenText(summaries, nowMs),
-  ];
+  return [who, `: ${counts.join(", ")}`, ...unseenText(summaries, nowMs)];
 }
 
 /** What can't be seen is counted as clusters. */

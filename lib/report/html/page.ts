@@ -13,7 +13,15 @@ import { instantParts, own, say, type Text, utcText } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
 import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
-import { ignoredNotes, SIGHTS, sumOf, unregisteredNotes, verdictText } from "../verdict.ts";
+import {
+  backupsText,
+  ignoredNotes,
+  problemsText,
+  SIGHTS,
+  sumOf,
+  sumTallies,
+  unregisteredNotes,
+} from "../verdict.ts";
 import { certificateSection, tableData } from "./certificates.ts";
 import { levelChart } from "./chart.ts";
 import { cspHash, html, scriptJson } from "./escape.ts";
@@ -39,13 +47,13 @@ const HEADINGS: Readonly<Record<Severity, string>> = {
 
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
-  const verdict = verdictText(summaries, atMs);
   const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
   const items = itemsOf({
     findings: summaries.flatMap(({ findings }) => findings),
     nameOf: (cluster) => titles.get(cluster) ?? cluster,
     nowMs: atMs,
   });
+  const verdict = headingOf(summaries, items);
   const policy =
     `default-src 'none'; script-src ${cspHash(SCRIPT)}; style-src ${cspHash(STYLE)}; base-uri ` +
     "'none'; form-action 'none'";
@@ -71,6 +79,16 @@ export function pageHtml(input: PageInput): string {
     `<script type="application/json" id="data">${scriptJson(tableData(input.rows, atMs))}</script>`,
     `<script>${SCRIPT}</script>\n</body>\n</html>\n`,
   ].join("\n");
+}
+
+/** As an audit begins: `prod: 2 problems; 2 of 14 certificates OK, all 14 backed up`. */
+function headingOf(summaries: readonly ClusterSummary[], items: readonly Item[]): string {
+  const [first, ...others] = summaries;
+  if (first === undefined) return "No cluster was audited yet";
+  const who = others.length === 0 ? first.title : count(summaries.length, "cluster");
+  const problems = problemsText(items);
+  const backups = backupsText(sumTallies(summaries.map(({ tally }) => tally)));
+  return `${who}: ${problems === "" ? "" : `${problems}; `}${backups}`;
 }
 
 /** Shown in UTC, and by the script in the reader's zone. */

@@ -112,6 +112,7 @@ button.step:disabled { opacity: 0.55; cursor: default; }
 .detail svg { max-width: 44rem; margin-top: 0.6rem; }
 .until { white-space: nowrap; }
 @media (min-width: 44.01rem) {
+  #rows tr:not(.detail) > td:nth-child(2) { min-width: 13rem; }
   td .soft.until { display: block; }
 }
 .detail dl {

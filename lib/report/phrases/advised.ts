@@ -57,7 +57,8 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
     key: "reissue:tailscale",
     general: "No usable backup: open the service once, and Tailscale requests a new certificate",
     own: left.length === 0 ? say`${open}.` : say`${open}. ${left}`,
-    alone: say`No usable backup. ${open}; Tailscale requests a new certificate${own(uses)}`,
+    // That there is no backup is part of what happened.
+    alone: say`${open}; Tailscale requests a new certificate${own(uses)}`,
   };
 }
 

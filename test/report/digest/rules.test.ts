@@ -172,7 +172,9 @@ describe("a digest is sent", () => {
       cluster("staging", 2, { "a/b": secret({ certificates: { tls: lasting(20, "b.example") } }) }),
     ];
     const { message } = plan(states, { route });
-    expect(partsText(message?.title ?? [])).toBe("1 cluster: 2 certificates OK, 3 backed up");
+    expect(partsText(message?.title ?? [])).toBe(
+      "staging: 2 of 3 certificates OK, all 3 backed up",
+    );
     expect(message?.notices).toEqual([]);
   });
 
