@@ -6,6 +6,7 @@ import { own, plainText, say, type Text } from "../part.ts";
 import { becauseClause } from "../phrases/causes.ts";
 import { eventOfMany, eventText, lostText, refusalText } from "../phrases/events.ts";
 import { hintText } from "../phrases/hints.ts";
+import { issuerOf } from "../phrases/issuer.ts";
 import { unknownText } from "../phrases/missing.ts";
 import { count } from "../text.ts";
 import { byRank, isUnseen } from "./merge.ts";
@@ -147,7 +148,10 @@ function limitClause(subjects: readonly ItemSubject[], nowMs: number): Text {
   });
   const [first] = limits;
   if (first === undefined) return [];
-  const clause = first.code === "rate_limited" ? refusalText(first) : eventText(first, nowMs);
+  const clause =
+    first.code === "rate_limited"
+      ? refusalText(first, issuerOf(subjects.flatMap(({ findings }) => findings)))
+      : eventText(first, nowMs);
   const same = limits.every(
     (one) => plainText(eventText(one, nowMs)) === plainText(eventText(first, nowMs)),
   );
@@ -254,6 +258,9 @@ function diagnosed(findings: readonly Finding[]): Text[] {
   const [first] = whys;
   if (first === undefined) return [];
   const [cause] = first.causes;
+  // Lost certificates are said with what kept them from being stored.
+  if (cause?.code === "storage" && findings.some(({ code }) => code === "issued_not_stored"))
+    return [];
   if (first.verdict === "unknown" || cause === undefined)
     return first.verdict === "unknown" ? [unknownText(first)] : [];
   const opening = { proven: "", likely: "probably ", possible: "perhaps " }[cause.confidence];

@@ -62,6 +62,12 @@ const WRITES: ReadonlyMap<string | null, string> = new Map([
   ["unavailable", "the API server fails"],
   ["resolver", "the API server's name can't be looked up"],
 ]);
+
+/** Why a Secret couldn't be written, by the code of the log's line. */
+export function writeFailureText(code: string | null): string {
+  return WRITES.get(code) ?? "the write fails";
+}
+
 const DNS: ReadonlyMap<string | null, string> = new Map([
   ["resolver", "a name can't be looked up"],
   ["challenge", "the issuer doesn't find the challenge's record"],
@@ -95,7 +101,7 @@ function within(ms: number): Text {
 function loggedClause({ signal: { kind, code } }: Extract<Because, { kind: "logged" }>): Text {
   switch (kind) {
     case "store_write_failed":
-      return say`what is issued can't be stored: ${own(WRITES.get(code) ?? "the write fails")}`;
+      return say`what is issued can't be stored: ${own(writeFailureText(code))}`;
     case "store_read_failed":
       return say`the stored certificate couldn't be read`;
     case "replaces_refused":

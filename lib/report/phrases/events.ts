@@ -5,8 +5,9 @@
 import type { FindingCode } from "../../finding/codes.ts";
 import type { FindingOf } from "../../finding/finding.ts";
 import type { FindingParams } from "../../finding/params.ts";
+import { writeFailureText } from "./causes.ts";
 import { reasonText } from "./reasons.ts";
-import { issuerText } from "./issuer.ts";
+import { issuerOf } from "./issuer.ts";
 import { at, own, say, type Text } from "../part.ts";
 import { codeText, times } from "./phrase.ts";
 import { count, span } from "../text.ts";
@@ -299,17 +300,21 @@ function lostIssuances(params: Exclude<FindingParams["issued_not_stored"], { by:
 
 /** `5 certificates issued and lost`, beside what says why. */
 export function lostText({ params }: FindingOf<"issued_not_stored">): Text {
-  return params.by === "unplaced"
-    ? own("certificates issued and lost")
-    : own(`${lostIssuances(params)} issued and lost`);
+  if (params.by === "unplaced") return own("certificates issued and lost");
+  const lost = `${lostIssuances(params)} issued and lost`;
+  if (params.by === "event" || params.signs[0].code === "forbidden") return own(lost);
+  return own(`${lost}: ${writeFailureText(params.signs[0].code)}`);
 }
 
 /** `Let's Encrypt refuses until …` */
-export function refusalText(finding: FindingOf<"rate_limited">): Text {
+export function refusalText(
+  finding: FindingOf<"rate_limited">,
+  issuer: string = issuerOf([finding]),
+): Text {
   const { params } = finding;
   if (params.by === "event") return own("rate limited (429)");
   if (params.by === "unplaced") return say`rate limited: ${params.count} more names`;
-  const refuses = say`${issuerText(finding)} refuses`;
+  const refuses = say`${issuer} refuses`;
   const names =
     params.by === "refusal" && params.kind === "domain"
       ? " new names"
