@@ -161,6 +161,26 @@ describe("in a terminal", () => {
   });
 });
 
+describe("a running refusal of a registered domain", () => {
+  const [refusal] = REFUSED.evidence.refusals;
+  const refused = {
+    evidence: { refusals: [{ ...refusal, kind: "domain", key: "tail1a2b3.ts.net" }] },
+  };
+
+  it("stops new names alone, and says so: renewals go on", () => {
+    const document = told(standing(lasting(40), refused), "rate_limited");
+    expect(document).toMatchObject({
+      seen: expect.stringMatching(
+        /^The issuer refuses new names under tail1a2b3\.ts\.net until/,
+      ) as string,
+      leadsTo: "No first certificate for a new name under this domain until then; renewals go on.",
+      advice: expect.stringMatching(
+        /^Wait with new names under this domain; what exists is renewed all the same/,
+      ) as string,
+    });
+  });
+});
+
 describe("bytes that Go rejects", () => {
   const stored = (kind: string, over: object = {}, reasons = ["certificate_not_pem"]) =>
     state(

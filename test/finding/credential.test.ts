@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { formatMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { findingCommand } from "../../lib/report/command.ts";
+import { findingDocument } from "../../lib/report/phrases.ts";
 import { emptyState } from "../../lib/state/document.ts";
 
 const NOW = 1_800_000_000_000;
@@ -36,6 +37,23 @@ describe("credential_expiring", () => {
       found({ kind: "token-secret", endsAt: null, madeAt: text(NOW - 365 * DAY - 1) }),
     ).toEqual([{ severity: "warning", command }]);
     expect(found({ kind: "eks", endsAt: null, madeAt: text(NOW - 900 * DAY) })).toEqual([]);
+  });
+
+  it("watches the restoring credential as well, which no audit uses", () => {
+    const ending = { kind: "token", endsAt: text(NOW + 2 * DAY), madeAt: null };
+    const state = {
+      ...emptyState("prod", "prod", "https://prod"),
+      credential: { kind: "token", endsAt: text(NOW + 90 * DAY), madeAt: null },
+      registered: { everybody: [], restore: ending },
+    };
+    const findings = evaluateState(state, NOW, text(NOW)).filter(
+      ({ code }) => code === "credential_expiring",
+    );
+    expect(findings.map(({ severity, subject }) => [severity, subject.name])).toEqual([
+      ["critical", "restore"],
+    ]);
+    expect(findings.map(findingCommand)).toEqual([command]);
+    expect(findings[0] && findingDocument(findings[0]).seen).toMatch(/restoring credential/i);
   });
 
   it("says nothing of a credential that wasn't registered", () => {

@@ -298,6 +298,7 @@ const BREAKS: readonly Break[] = [
     do: ({ file }) => mkdirSync(file("keys/.git")),
     line: "fail identity",
     text: /git work tree/,
+    command: /^mv -n \S+\/keys\/identity\.txt \S+\/certkeep-identity\.txt$/,
     code: 1,
   },
   {
@@ -414,6 +415,7 @@ const BREAKS: readonly Break[] = [
       }),
     line: "fail prod reach",
     text: /isn't signed by the authority that the kubeconfig names/,
+    command: /^certkeep clusters add prod$/,
     code: 3,
   },
   {
@@ -447,7 +449,7 @@ const BREAKS: readonly Break[] = [
         { token: tokenUntil(nowMs + 300 * DAY_MS, "revoked") },
       ),
     line: "fail prod credential",
-    text: /doesn't accept the credential/,
+    text: /rejected the credential/,
     command: /clusters add prod/,
     code: 3,
   },
@@ -567,9 +569,27 @@ const BREAKS: readonly Break[] = [
         { token: tokenUntil(nowMs + 300 * DAY_MS, "revoked") },
       ),
     line: "fail prod restore-credential",
-    text: /doesn't accept the credential/,
+    text: /rejected the credential/,
     command: /clusters add prod/,
     code: 3,
+  },
+  {
+    name: "a restoring credential about to end",
+    do: ({ rewire, sandbox, nowMs }) => (
+      sandbox.setToken(
+        tokenUntil(nowMs + 10 * DAY_MS, "short-restore"),
+        serviceAccount("certkeep", "restore", rulesFor("restore")),
+      ),
+      rewire(
+        "clusters/prod.restore.kubeconfig",
+        {},
+        { token: tokenUntil(nowMs + 10 * DAY_MS, "short-restore") },
+      )
+    ),
+    line: "warn prod restore-credential",
+    text: /restoring credential expires in (?:9|10) days \(/,
+    command: /clusters add prod/,
+    code: 0,
   },
   {
     name: "a restoring credential that isn't apart",

@@ -2,6 +2,7 @@
  * Registering over ports in memory: whatever fails, nothing is half registered, and no token is
  * told.
  */
+import { exposuresOf } from "../../lib/usecases/register/check.ts";
 import { describe, expect, it } from "vitest";
 import type { AccessObject } from "../../lib/rbac/manifest.ts";
 import type { Question } from "../../lib/rbac/rules.ts";
@@ -503,6 +504,32 @@ describe("registering again pins what answers now", () => {
 });
 
 describe("what is worth knowing is said, and keeps nobody", () => {
+  it("names Secrets beside certificates, and none that Tailscale keeps its own in", async () => {
+    const at = world();
+    const meta = (name: string, dataKeys: readonly string[], labels: object = {}) => ({
+      ...{ namespace: "tailscale", name, type: "Opaque", labels, annotations: {}, dataKeys },
+      ...{ uid: name, resourceVersion: "1", createdAt: null, immutable: false, owners: [] },
+    });
+    const managed = { "tailscale.com/managed": "true" };
+    const reader = {
+      ...at.ports.reader,
+      listMetadata: async function* () {
+        yield [
+          meta("operator", ["_machinekey", "_profiles"]),
+          meta("operator-oauth", ["client_id", "client_secret"]),
+          meta("pg-0", ["_machinekey"], { ...managed, "tailscale.com/secret-type": "state" }),
+          meta("database", ["password"]),
+        ];
+      },
+    } as unknown as ClusterReader;
+    const exposed = await exposuresOf(reader, {
+      ...{ parts: ["secrets"], namespaces: ["tailscale"], secrets: [] },
+    });
+    expect(exposed).toEqual([
+      { namespace: "tailscale", others: 2, names: ["operator-oauth", "database"] },
+    ]);
+  });
+
   it.each([
     [
       "a newer server",

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { warningText } from "../../../lib/report/phrases/plannotes.ts";
 import { restoreExit } from "../../../lib/usecases/restore/context.ts";
 import { accountPem, operatorSecret, restore, tlsSecret } from "../../support/restoring.ts";
 import { DAY_MS, startWorld, type World } from "../../support/world.ts";
@@ -74,5 +75,16 @@ describe("a restore of all", () => {
     expect((await exitOf(ALL)).exit).toBe(0);
     expect((await exitOf({ namespace: "shop" })).exit).toBe(3);
     expect((await exitOf({ all: true, asOfMs: 1 })).exit).toBe(3);
+  });
+
+  it.each([
+    ["an audit saw nothing", ALL, "nothing_known", /audits saw no certificate in this cluster/],
+    ["nothing fits a namespace", { namespace: "shop" }, "nothing_fits", /^nothing matches$/],
+    ["nothing was live at the instant", { all: true, asOfMs: 1 }, "nothing_fits", /matches/],
+  ])("says that %s", async (_, request, warning, text) => {
+    await world.audit();
+    const { warnings } = await restore(world, { ...request, mode: "plan" });
+    expect(warnings.map((one) => one.warning)).toEqual([warning]);
+    expect(warnings.map(warningText)).toEqual([expect.stringMatching(text)]);
   });
 });
