@@ -15,7 +15,7 @@ import { isDomain, matchesHostname, parseMailbox } from "../lib/certificate/doma
 import { parsePemBlocks } from "../lib/certificate/pem.ts";
 import { parseMsOrNull } from "../lib/certificate/time.ts";
 import { parseAuditEvent, parseRestoreEvent } from "../lib/config/event.ts";
-import { BACKUP_STORE, isSelector, STATE_STORE } from "../lib/config/field.ts";
+import { BACKUP_STORE, isSelector, STATE_STORE } from "../lib/config/form.ts";
 import { parseConfig, parseRegistration } from "../lib/config/parse.ts";
 import { isSecretive, meant, shown } from "../lib/config/problem.ts";
 import { clusterNameFor } from "../lib/config/settings.ts";

@@ -19,7 +19,7 @@ import { type BitString, Der, rightAligned, TAG } from "./der.ts";
 import { type Extension, type Extensions, noExtensions, readExtensions } from "./extension.ts";
 import { ipText } from "./ip.ts";
 import { isName, type NameText, nameText } from "./name.ts";
-import { readTime } from "./time.ts";
+import { readTime } from "./validity.ts";
 
 export type ParsedCertificate =
   | { ok: true; certificate: Certificate }

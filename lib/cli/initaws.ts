@@ -1,6 +1,6 @@
 /** `certkeep init --aws`: what the functions need before they are deployed. */
 import { composeInitCloud } from "../wiring/init.ts";
-import { STAGE, REGION } from "../config/field.ts";
+import { REGION, STAGE } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import pc from "picocolors";
 import { isFinerThanMs, parseMsOrNull } from "../certificate/time.ts";
-import { LABEL } from "../config/field.ts";
+import { LABEL } from "../config/form.ts";
 import { CertkeepError, fullStop } from "../error.ts";
 import { currentSeverity, SEVERITIES, type Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";

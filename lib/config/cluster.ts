@@ -2,23 +2,8 @@
 import * as z from "zod/mini";
 import { parseMsOrNull } from "../certificate/time.ts";
 import { ACCESS_KINDS, type Part, PARTS } from "../rbac/table.ts";
-import {
-  clusterName,
-  flag,
-  help,
-  isSelector,
-  LABEL,
-  list,
-  NAMESPACE_PATTERN,
-  orElse,
-  orNull,
-  path,
-  recipient,
-  REGION,
-  SECRET_NAME,
-  SECRET_REF,
-  text,
-} from "./field.ts";
+import { clusterName, flag, help, list, orElse, orNull, path, recipient, text } from "./field.ts";
+import { isSelector, LABEL, NAMESPACE_PATTERN, REGION, SECRET_NAME, SECRET_REF } from "./form.ts";
 
 const ROLE = "the ARN of an IAM role";
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/;

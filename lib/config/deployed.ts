@@ -21,7 +21,7 @@ import {
   STAGE,
   STATE_STORE,
   TOPIC_ARN,
-} from "./field.ts";
+} from "./form.ts";
 import type { AwsSettings, Config } from "./schema.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -8,18 +8,8 @@ import {
   type FindingCode,
   type Severity,
 } from "../finding/codes.ts";
-import {
-  endOf,
-  help,
-  items,
-  list,
-  orElse,
-  orNull,
-  PATTERN,
-  REFERENCE,
-  routeName,
-  text,
-} from "./field.ts";
+import { help, items, list, orElse, orNull, routeName, text } from "./field.ts";
+import { endOf, PATTERN, REFERENCE } from "./form.ts";
 
 const FINDING_CODES = Object.keys(CODES) as [FindingCode, ...FindingCode[]];
 

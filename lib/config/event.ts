@@ -9,7 +9,8 @@ import * as z from "zod/mini";
 import { parseMsOrNull } from "../certificate/time.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, type PlanCode } from "../restoreplan/objection.ts";
-import { flag, LABEL, orElse, orNull, text } from "./field.ts";
+import { flag, orElse, orNull, text } from "./field.ts";
+import { LABEL } from "./form.ts";
 import { described, isSecretive, meant, pathText, shown } from "./problem.ts";
 
 /** Formats of a message that this version works. */

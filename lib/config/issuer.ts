@@ -1,17 +1,7 @@
 /** Private issuers, and limits that an issuer raised. */
 import * as z from "zod/mini";
-import {
-  DOMAIN,
-  help,
-  HOST,
-  HTTPS,
-  HTTPS_URL,
-  LABEL,
-  list,
-  orElse,
-  orNull,
-  text,
-} from "./field.ts";
+import { help, HTTPS, list, orElse, orNull, text } from "./field.ts";
+import { DOMAIN, HOST, HTTPS_URL, LABEL } from "./form.ts";
 
 /** Let's Encrypt counts by weeks; a limit that names no hours does too. */
 const DEFAULT_LIMIT_HOURS = 168;

@@ -16,7 +16,7 @@ import * as z from "zod/mini";
 import { CertkeepError } from "../error.ts";
 import type { AccessPlan } from "../rbac/rules.ts";
 import type { ClusterEntry, EksAccess, RegisteredAccess } from "./cluster.ts";
-import { LABEL } from "./field.ts";
+import { LABEL } from "./form.ts";
 import { parseRegistration } from "./parse.ts";
 import { invalidConfig } from "./problem.ts";
 import { tokensOf } from "./tokens.ts";

@@ -8,28 +8,30 @@ import * as z from "zod/mini";
 import { clusterSchema } from "./cluster.ts";
 import { digestSchema, ignoreSchema } from "./digest.ts";
 import {
-  BACKUP_STORE,
   clusterName,
-  DOMAIN,
   flag,
-  FUNCTION_NAME,
   help,
   HTTPS,
-  HTTPS_URL,
   items,
   list,
   orElse,
   orNull,
   recipient,
+  section,
+  text,
+} from "./field.ts";
+import {
+  BACKUP_STORE,
+  DOMAIN,
+  FUNCTION_NAME,
+  HTTPS_URL,
   REFERENCE,
   REGION,
   SECRETS_STORE,
-  section,
   STAGE,
   STATE_STORE,
-  text,
   TOPIC_ARN,
-} from "./field.ts";
+} from "./form.ts";
 import { issuerSchema, limitSchema } from "./issuer.ts";
 
 /**

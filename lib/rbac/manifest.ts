@@ -29,7 +29,7 @@ import type {
 } from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import * as z from "zod/mini";
-import { LABEL, SECRET_NAME } from "../config/field.ts";
+import { LABEL, SECRET_NAME } from "../config/form.ts";
 import template from "./inside.json" with { type: "json" };
 import { type AccessPlan, rulesOf } from "./rules.ts";
 import { type Bearer, PARTS, wantsRestore } from "./table.ts";

@@ -7,7 +7,8 @@ import { verify } from "node:crypto";
 import { Der, TAG } from "../certificate/der.ts";
 import type { Certificate } from "../certificate/parse.ts";
 import { keyObjectOf } from "../certificate/publickey.ts";
-import { formatMs, readTime } from "../certificate/time.ts";
+import { formatMs } from "../certificate/time.ts";
+import { readTime } from "../certificate/validity.ts";
 import type { Revocation, RevocationGap } from "./view.ts";
 
 /** What a list that is no whole one, or isn't understood, lacks. */

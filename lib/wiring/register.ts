@@ -18,7 +18,7 @@ import { parseRegistration } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { settingsFor } from "../config/settings.ts";
 import { refuseSameRole } from "../config/registered.ts";
-import { LABEL } from "../config/field.ts";
+import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
 import { plain } from "../plain.ts";

@@ -1,7 +1,7 @@
 /** Which registered clusters there are: all of them read, or no more than is asked for. */
 import pLimit from "p-limit";
 import type { LoadedConfig } from "../adapters/file/config.ts";
-import { LABEL } from "../config/field.ts";
+import { LABEL } from "../config/form.ts";
 import { refuseSameRole } from "../config/registered.ts";
 import type { Config } from "../config/schema.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";

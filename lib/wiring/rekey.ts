@@ -1,6 +1,6 @@
 /** Sealing copies again, with its concrete adapters. */
 import { createSealer } from "../adapters/age/sealer.ts";
-import { BACKUP_STORE } from "../config/field.ts";
+import { BACKUP_STORE } from "../config/form.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import type { Progress } from "../ports/runtime.ts";

@@ -5,9 +5,9 @@ import {
   formatMs,
   parseMs,
   parseMsOrNull,
-  readTime,
   secondsOf,
 } from "../../lib/certificate/time.ts";
+import { readTime } from "../../lib/certificate/validity.ts";
 import { Der } from "../../lib/certificate/der.ts";
 
 describe("instants", () => {

@@ -1,7 +1,7 @@
 /** Names of the parts of AWS, held against the endpoint rules that the SDK brings. */
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
-import { REGION } from "../../lib/config/field.ts";
+import { REGION } from "../../lib/config/form.ts";
 import { partitionOf } from "../../lib/config/partition.ts";
 
 /** As the SDK's clients take it. */

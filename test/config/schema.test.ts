@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { jsonSchema, registrationJsonSchema } from "../../lib/config/jsonschema.ts";
-import { isSelector } from "../../lib/config/field.ts";
+import { isSelector } from "../../lib/config/form.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { isRecipient } from "../../lib/config/recipient.ts";
 import { LETS_ENCRYPT, LETS_ENCRYPT_STAGING } from "../../lib/issuer/issuers.ts";

@@ -13,7 +13,7 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ClusterEntry } from "../../config/cluster.ts";
-import { LABEL } from "../../config/field.ts";
+import { LABEL } from "../../config/form.ts";
 import { parseRegistration } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
 import { refuseSameRole } from "../../config/registered.ts";

@@ -1,6 +1,6 @@
 /** What the options of `clusters add` ask for, over what the registration has. */
 import { InvalidArgumentError } from "commander";
-import { LABEL, SECRET_REF } from "../../config/field.ts";
+import { LABEL, SECRET_REF } from "../../config/form.ts";
 import type { ClusterEntry, EksAccess, SecretRef } from "../../config/cluster.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";

@@ -3,7 +3,7 @@
  * inside.
  */
 import type { ClusterEntry } from "../../config/cluster.ts";
-import { BACKUP_STORE, STATE_STORE } from "../../config/field.ts";
+import { BACKUP_STORE, STATE_STORE } from "../../config/form.ts";
 import { registrationText, registryNames, secretReference } from "../../config/registered.ts";
 import type { Config } from "../../config/schema.ts";
 import { CertkeepError } from "../../error.ts";

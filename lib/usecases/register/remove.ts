@@ -9,7 +9,7 @@
  * What a registration leaves to take away: of an earlier one, or of one that failed.
  */
 import { formatMs } from "../../certificate/time.ts";
-import { LABEL } from "../../config/field.ts";
+import { LABEL } from "../../config/form.ts";
 import { meant } from "../../config/problem.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
