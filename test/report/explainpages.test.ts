@@ -211,6 +211,12 @@ describe("the page of a name", () => {
     expect((text.match(/\(estimate/g) ?? []).length).toBeLessThanOrEqual(1);
   });
 
+  it("suggests the name that begins so", async () => {
+    await expect(explain(healthy(), "shop")).rejects.toThrow(
+      /^explain: no match for "shop"\. Did you mean shop\.tail1a2b3\.ts\.net\?$/,
+    );
+  });
+
   it("shows a refusal that still runs as 0 with its end", async () => {
     const text = explainText(await explain(lostSecret(), NAME), { width: 80, style: PLAIN });
     expect(text).toContain("Limit   0 of 5 left until Nov 24 19:16 UTC (429 in the log of");
