@@ -7,7 +7,8 @@ import { runDigest } from "../../lib/usecases/digest.ts";
 import type { DigestPorts, Route } from "../../lib/usecases/digest/deliver.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
 import { saveState, stateName } from "../../lib/usecases/states.ts";
-import { secret, NOW_MS } from "../finding/fixture.ts";
+import { secret, NOW, NOW_MS } from "../finding/fixture.ts";
+import { formatMs } from "../../lib/certificate/time.ts";
 import { cluster, DAY, HOUR, lasting, later, ROUTE, SETTINGS } from "../report/support.ts";
 import { createMemoryStates, Faults } from "../support/memory.ts";
 
@@ -232,6 +233,30 @@ describe("a digest", () => {
     expect(sink.taken.map(({ text }) => text)).toEqual([
       "prod: 3 certificates OK, all 3 backed up",
       "web.shop.example in prod: expired 7 days ago; no usable backup",
+    ]);
+  });
+
+  it.each([
+    ["was issued before it was lost", "restored, 0 issuances", -30 * DAY],
+    ["was issued since", "reissued", 2 * HOUR],
+  ])("says of a lost Secret whose certificate %s: %s", async (_name, how, issuedMs) => {
+    const web = lasting(60, "web.shop.example");
+    const lost = { how: "lost", incident: null, lostAt: NOW, lastSeenAt: NOW };
+    const record = secret({ certificates: { tls: web } });
+    await put({ ...good, lost: { "shop/web": { ...lost, record } } });
+    await digest();
+    const issuedAt = formatMs(NOW_MS + issuedMs);
+    const back = cluster("prod", 3, {
+      "shop/web": secret({ certificates: { tls: { ...web, issuedAt } } }),
+    });
+    for (const hours of [4, 20]) {
+      nowMs = NOW_MS + hours * HOUR;
+      await put(back);
+      await digest();
+    }
+    expect(sink.taken.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^web.shop.example in prod: Secret missing/),
+      `Resolved: web.shop.example in prod: ${how}`,
     ]);
   });
 
