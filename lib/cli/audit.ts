@@ -1,10 +1,10 @@
 /** `certkeep audit [CLUSTER…]` */
 import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
-import { interactiveAuth } from "../wiring/connect.ts";
+import { interactiveAuth, type ContextRef } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { fullStop, ERROR_CODES, type ErrorCode } from "../error.ts";
-import { restoreFunctionOf } from "../finding/action.ts";
+import { reachedVia, restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { certificateRows } from "../report/rows.ts";
 import { observationsOf } from "../state/observations.ts";
@@ -73,12 +73,13 @@ Examples:
         interactiveAuth: interactiveAuth(),
         progress,
       });
-      const report = await auditAll(
+      const audited = await auditAll(
         run.targets,
         run.ports,
         run.config.ignore,
         restoreFunctionOf(run.config.aws),
       );
+      const report = offeredVia(audited, contextRef(options));
       progress.done();
       const atMs = run.ports.clock.nowMs();
       if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atMs));
@@ -96,6 +97,16 @@ Examples:
         );
       endAudit(io, report, options);
     });
+}
+
+/** The same report, with commands that lead to the context which the person named. */
+function offeredVia(report: AuditReport, via: ContextRef | null): AuditReport {
+  if (via === null) return report;
+  const clusters = report.clusters.map((cluster) => ({
+    ...cluster,
+    findings: cluster.findings.map((finding) => reachedVia(finding, via)),
+  }));
+  return { ...report, clusters };
 }
 
 interface TextView {

@@ -19,6 +19,12 @@ export function restoreFunctionOf(aws: AwsSettings | null): RestoreFunction | nu
     : { name: aws.restoreFunction, region: aws.region };
 }
 
+/** The options by which a person named a context, for the commands that are offered. */
+export interface ContextWords {
+  readonly context: string | null;
+  readonly kubeconfig: string | null;
+}
+
 /** Its fields mean what they mean in the restoring function's event. */
 export interface RestoreAction {
   readonly kind: "restore";
@@ -31,14 +37,15 @@ export interface RestoreAction {
   readonly replace: boolean;
   /** Take an imported certificate of another issuer. */
   readonly standby: boolean;
+  readonly via?: ContextWords;
 }
 
 export type Action =
   | RestoreAction
   | { readonly kind: "invoke"; readonly by: RestoreFunction; readonly restore: RestoreAction }
   | { readonly kind: "explain"; readonly name: string }
-  | { readonly kind: "audit"; readonly cluster: string }
-  | { readonly kind: "doctor"; readonly cluster: string | null }
+  | { readonly kind: "audit"; readonly cluster: string; readonly via?: ContextWords }
+  | { readonly kind: "doctor"; readonly cluster: string | null; readonly via?: ContextWords }
   | {
       readonly kind: "clustersAdd";
       readonly cluster: string;
@@ -99,6 +106,21 @@ export function restoreAction(
     replace: false,
     standby: false,
     ...over,
+  };
+}
+
+/** The finding, with commands that lead to the context which the person named. */
+export function reachedVia<T extends { readonly actions: readonly Action[] }>(
+  finding: T,
+  via: ContextWords,
+): T {
+  return {
+    ...finding,
+    actions: finding.actions.map((action) =>
+      action.kind === "restore" || action.kind === "audit" || action.kind === "doctor"
+        ? { ...action, via }
+        : action,
+    ),
   };
 }
 

@@ -6,6 +6,7 @@ import { formatMs } from "../certificate/time.ts";
 import {
   type Action,
   registersFirst,
+  type ContextWords,
   type RestoreAction,
   type RestoreFunction,
 } from "../finding/action.ts";
@@ -86,7 +87,8 @@ export function restoreCommand(
     on === true ? [literal(name)] : [];
   const value = (name: string, given: string | null | undefined): (Literal | string)[] =>
     given == null ? [] : [literal(name), given];
-  const { asOfMs, as, context } = options;
+  const { asOfMs, as } = options;
+  const context = options.context ?? restore.via?.context;
   return commandLine(
     literal("certkeep restore"),
     ...(context == null ? [restore.cluster] : []),
@@ -105,7 +107,7 @@ export function restoreCommand(
     ...flag("--standby", restore.standby),
     ...(options.force ?? []).flatMap((code) => [literal("--force"), code]),
     ...value("--context", context),
-    ...value("--kubeconfig", options.kubeconfig),
+    ...value("--kubeconfig", options.kubeconfig ?? restore.via?.kubeconfig),
     ...value("--config", options.config),
     ...value("--follow", options.follow),
     ...flag("--apply", options.apply),
@@ -142,6 +144,22 @@ function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" 
   );
 }
 
+/** How a command names its cluster. */
+function clusterWords({
+  cluster,
+  via,
+}: {
+  readonly cluster: string | null;
+  readonly via?: ContextWords;
+}): readonly (Literal | string)[] {
+  const { context = null, kubeconfig = null } = via ?? {};
+  return [
+    ...(context === null ? [] : [literal("--context"), context]),
+    ...(context !== null || cluster === null ? [] : [cluster]),
+    ...(kubeconfig === null ? [] : [literal("--kubeconfig"), kubeconfig]),
+  ];
+}
+
 /** The command that does it; `null` where a name doesn't fit one. */
 export function commandOf(action: Action): string | null {
   switch (action.kind) {
@@ -152,12 +170,9 @@ export function commandOf(action: Action): string | null {
     case "explain":
       return commandLine(literal("certkeep explain"), action.name);
     case "audit":
-      return commandLine(literal("certkeep audit"), action.cluster);
+      return commandLine(literal("certkeep audit"), ...clusterWords(action));
     case "doctor":
-      return commandLine(
-        literal("certkeep doctor"),
-        ...(action.cluster === null ? [] : [action.cluster]),
-      );
+      return commandLine(literal("certkeep doctor"), ...clusterWords(action));
     case "clustersAdd":
       return registerCommand(action);
     case "addParts":

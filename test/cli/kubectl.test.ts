@@ -106,6 +106,19 @@ describe("--context and --kubeconfig", () => {
     });
   });
 
+  it.each([
+    ["--kubeconfig other", /certkeep restore there \S+ --kubeconfig other --apply/],
+    ["--context here", /certkeep restore \S+ --context here --apply/],
+  ])("audit %s: its commands lead there too, as they stand", async (args, command) => {
+    await certkeep("audit", ...args.split(" "));
+    world.sandbox.remove("tailscale", DOMAIN);
+    const { out } = await certkeep("audit", ...args.split(" "));
+    const offered = command.exec(out)?.[0] ?? "";
+    expect(offered).not.toBe("");
+    expect((await certkeep(...offered.split(" ").slice(1))).code).toBe(0);
+    expect(world.sandbox.all().map(({ metadata }) => metadata.name)).toContain(DOMAIN);
+  });
+
   it("restore: with --context all names are certificates; else the first is the cluster", async () => {
     await certkeep("audit", "here");
     world.sandbox.remove("tailscale", DOMAIN);
