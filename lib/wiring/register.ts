@@ -69,7 +69,7 @@ async function openRegistrations(
 ): Promise<Registrations> {
   const { registry } = config.stores;
   if (registry !== null)
-    return (await import("../adapters/aws/registry.ts")).createSecretRegistrations(
+    return (await import("../adapters/aws/registrations.ts")).createSecretRegistrations(
       registry,
       awsWorld(env, config.aws),
       env["CERTKEEP_KMS_KEY"] || null,

@@ -15,8 +15,7 @@ import {
 import { secretReference } from "../../config/registered.ts";
 import { CertkeepError } from "../../error.ts";
 import { awsFailure, factsOf, isNamed } from "./failure.ts";
-
-export const CURRENT = "AWSCURRENT";
+import { CURRENT } from "./registry.ts";
 
 /**
  * A new version before it is current. One label for all, so that a killed writer leaves one version

@@ -1,9 +1,7 @@
 /** Whatever answers in place of Secrets Manager: an error of certkeep's own, or nothing wrong. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  createSecretRegistrations,
-  createSecretRegistry,
-} from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { createSecretBlobs } from "../../../lib/adapters/aws/secretblobs.ts";
 import {
   createSecretKeeper,

@@ -1,9 +1,7 @@
 /** The registry in memory: the contract, answers that are lost, and who is denied. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  createSecretRegistrations,
-  createSecretRegistry,
-} from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { CertkeepError, isCertkeepError } from "../../../lib/error.ts";
 import type { NextRegistration } from "../../../lib/ports/registry.ts";
 import { registrationsContract } from "../../contract/registrations.ts";

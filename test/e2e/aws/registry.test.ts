@@ -13,10 +13,8 @@ import {
   PutSecretValueCommand,
 } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  createSecretRegistrations,
-  createSecretRegistry,
-} from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
+import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { secretsClient } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { connectCluster } from "../../../lib/wiring/connect.ts";
 import type { Reach } from "../../../lib/wiring/registry.ts";
