@@ -220,6 +220,51 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     expect(now.rules.flatMap(({ resources }) => resources)).not.toContain("namespaces");
   });
 
+  it("audit, a key overwritten, a chain cut under the same leaf -> restore: as it was", async () => {
+    const [shop, web] = await setUp();
+    config(`clusters:\n  - name: lab\n    context: admin\n    namespaces: [${shop}, ${web}]\n`);
+    const places = [
+      [shop, `${shop}-tls`],
+      [web, `${web}-tls`],
+      [web, "copy"],
+    ] as const;
+    const dataOf = () =>
+      Promise.all(places.map(async ([place, name]) => (await readSecret(kube, place, name))?.data));
+    const pair = await readSecret(kube, shop, `${shop}-tls`);
+    await createSecrets(kube, [
+      { namespace: web, name: "copy", type: "kubernetes.io/tls", data: { ...pair?.data } },
+    ]);
+    expect((await certkeep("audit")).code).toBe(0);
+    const before = await dataOf();
+    const patch = (namespace: string, name: string, data: object): Promise<unknown> =>
+      kube.demand("PATCH", `/api/v1/namespaces/${namespace}/secrets/${name}`, { data });
+    const otherKey = tls(shop, "other").data?.["tls.key"];
+    await patch(shop, `${shop}-tls`, { "tls.key": otherKey });
+    await patch(web, "copy", { "tls.key": otherKey });
+    const chain = Buffer.from(before[1]?.["tls.crt"] ?? "", "base64").toString();
+    const end = "-----END CERTIFICATE-----\n";
+    expect(chain.split(end).length).toBeGreaterThan(2);
+    const leaf = chain.slice(0, chain.indexOf(end) + end.length);
+    await patch(web, `${web}-tls`, { "tls.crt": Buffer.from(leaf).toString("base64") });
+
+    const audit = await certkeep("audit");
+    expect(audit.stdout).not.toMatch(/no usable backup|new certificate has to/i);
+    const commands = [...new Set(audit.stdout.match(/certkeep restore [^\n]*\w/g))];
+    expect(commands.length).toBeGreaterThan(0);
+    // Two of the three hold one certificate: it is issued once.
+    expect((await certkeep("restore", "lab", "--all")).stdout).toContain("Saves 2 issuances");
+    for (const command of commands)
+      expect(
+        await offered(command.includes("--apply") ? command : `${command} --apply`),
+      ).toMatchObject({ code: 0 });
+    expect(await dataOf()).toEqual(before);
+    const again = await certkeep("restore", "lab", "--all", "--apply");
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining("Nothing to restore")]);
+    expect((await certkeep("audit", "--fail-on", "warning")).stdout).toMatch(
+      /3 (?:of 3 )?certificates/,
+    );
+  });
+
   it("audit, a deleted namespace with its Roles -> clusters add, restore: both are there", async () => {
     const [shop, web] = await setUp();
     const added = await certkeep(
