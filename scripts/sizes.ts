@@ -16,7 +16,7 @@ const LIMITS_KB: Readonly<Record<string, number>> = {
   "command check": 615,
   "command, all": 2410,
   "function audit": 1760,
-  "function digest": 1290,
+  "function digest": 1340,
   "function dispatch": 1020,
   "function drill": 1360,
   "function restore": 1590,
