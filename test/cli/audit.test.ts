@@ -91,6 +91,13 @@ describe("certkeep audit", () => {
     });
   });
 
+  it("says with -v what was read, where backups are, and every certificate", async () => {
+    const { out } = await certkeep(["audit", "-v"]);
+    expect(out).toContain("Looked through ");
+    expect(out).toMatch(/file:.*backups/);
+    expect(out).toMatch(new RegExp(`^ {2}${DOMAIN} +tailscale/\\S+ +OK +\\S+Z +yes$`, "m"));
+  });
+
   it("ends with 1 at the severity that was asked for", async () => {
     world.put(ingressSecret("empty.tail1a2b3.ts.net", null));
     expect((await certkeep(["audit"])).code).toBe(0);

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Finding } from "../../lib/finding/finding.ts";
 import { type Item, itemsOf } from "../../lib/report/items.ts";
+import { itemLines } from "../../lib/report/items/lines.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { countText } from "../../lib/report/items/say.ts";
 import { plainText } from "../../lib/report/part.ts";
 import {
@@ -52,7 +54,9 @@ describe("items", () => {
       command: "certkeep explain shop.tail1a2b3.ts.net",
       note: "the missing permission",
     });
-    expect(headline(namespace as Item)).toBe("tailscale: 14 certificates lost; all backed up");
+    expect(headline(namespace as Item)).toBe(
+      "namespace tailscale: 14 certificates lost; all backed up",
+    );
     expect(namespace?.fix.commands).toEqual([
       "certkeep restore eu --all --namespace tailscale --create-namespace --apply",
     ]);
@@ -112,6 +116,27 @@ describe("items", () => {
     const day = make();
     const held = items(day).flatMap(({ findings }) => findings.map(({ id }) => id));
     expect(held.toSorted()).toEqual(day.findings.map(({ id }) => id).toSorted());
+  });
+
+  it("are lines without a control character or a bare bidirectional mark, whatever they say", () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyFinding("prod"), { maxLength: 8 }),
+        fc.constantFrom(40, 80, 120),
+        fc.boolean(),
+        (findings, width, verbose) => {
+          const { lines } = itemLines(items({ findings, nowMs: NOW_MS }), {
+            width,
+            style: PLAIN,
+            nowMs: NOW_MS,
+            several: true,
+            names: 12,
+            verbose,
+          });
+          expect(lines.join("")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/);
+        },
+      ),
+    );
   });
 
   it("hold every finding once, whatever it says", () => {

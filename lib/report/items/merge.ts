@@ -142,8 +142,8 @@ function incidents(findings: readonly Finding[]): (finding: Finding) => string |
     if (code === "audit_incomplete" && params.of === "namespaces")
       for (const one of params.namespaces) byPlace.set(keyOf(cluster, one), id);
   }
-  return ({ subject: { cluster, namespace, secret } }) =>
-    namespace === null
+  return ({ code, subject: { cluster, namespace, secret } }) =>
+    namespace === null || code === "backup_unreadable"
       ? null
       : (byPlace.get(keyOf(cluster, `${namespace}/${secret}`)) ??
         byPlace.get(keyOf(cluster, namespace)) ??

@@ -144,6 +144,13 @@ const NOTES: Readonly<Record<string, string>> = {
   network: "what blocks the connection",
 };
 
+/** What to run where the first command doesn't apply. */
+function otherOf({ code, actions: [first, second] }: Finding): ItemMore | null {
+  if (code !== "audit_incomplete" || first?.kind !== "restore" || second === undefined) return null;
+  const command = second.kind === "invoke" ? null : commandOf(second);
+  return command === null ? null : { label: "Details", command, note: "if it still exists" };
+}
+
 /** What explains the cause, or the certificate. */
 export function moreOf(
   findings: readonly Finding[],
@@ -158,7 +165,7 @@ export function moreOf(
   const cause = findings
     .flatMap(({ why }) => why?.causes ?? [])
     .find(({ overMs }) => overMs === null);
-  if (!forbidden && cause === undefined && explain === undefined) return null;
+  if (!forbidden && cause === undefined && explain === undefined) return otherOf(lead);
   const [first] = subjects;
   const name = explain?.name ?? first?.name ?? lead.subject.cluster;
   const command =

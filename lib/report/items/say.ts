@@ -63,7 +63,14 @@ function subjectOf(findings: readonly [Finding, ...Finding[]], { nameOf }: Names
   const several =
     code === "audit_incomplete" && params.of === "namespaces" ? params.namespaces : [];
   const isStore = code === "audit_incomplete" && name === "backups";
-  const label = isStore ? "backup store" : labelOf(subject);
+  const isNamespace = name === null && secret === null && namespace !== null;
+  const label = isStore
+    ? "backup store"
+    : isNamespace
+      ? `namespace ${namespace}`
+      : code === "backup_unreadable" && name !== null
+        ? `backup ${name}`
+        : labelOf(subject);
   return {
     cluster: known,
     name: isCluster ? (several.length > 1 ? several.join(", ") : known) : label,

@@ -89,6 +89,11 @@ function overdueText(
   return own(`${inTime(notAfterMs, nowMs, EXPIRES)}, ${inTime(renewalMs, nowMs, DUE)}`);
 }
 
+/** A Secret whose parent is unknown may have been deleted on purpose. */
+function unlessIntended({ parent }: Pick<FindingParams["secret_removed"], "parent">): string {
+  return parent === "unknown" ? ", perhaps deleted on purpose" : "";
+}
+
 type Events = { readonly [C in FindingCode]: Event<C> };
 
 const EVENTS: Events = {
@@ -96,16 +101,18 @@ const EVENTS: Events = {
     one: ({ params }) =>
       params.of === "many"
         ? own(lostCount(params.count))
-        : say`Secret missing (last seen ${at(params.lastSeenMs)})`,
+        : say`Secret missing (last seen ${at(params.lastSeenMs)})${own(unlessIntended(params))}`,
     many: ({ params }) =>
-      params.of === "many" ? own(lostCount(params.count)) : own("Secret missing"),
+      params.of === "many"
+        ? own(lostCount(params.count))
+        : own(`Secret missing${unlessIntended(params)}`),
   },
   secret_removed: {
     one: ({ params }) =>
       own(
         params.parent === "replaced"
           ? "Secret deleted; what it belonged to names other hosts now"
-          : "Secret deleted together with what it belonged to",
+          : "Secret deleted together with what it belonged to, perhaps on purpose",
       ),
   },
   fields_emptied: { one: ({ params }) => own(MISSING[params.missing]) },
@@ -138,7 +145,7 @@ const EVENTS: Events = {
     one: ({ params }) =>
       params.of === "more"
         ? own(`${count(params.count, "more backup")} can't be used`)
-        : own("this backup can't be used"),
+        : own("can't be used"),
     many: () => own("backups can't be used"),
   },
   backup_quota: {
@@ -250,7 +257,7 @@ const EVENTS: Events = {
         case "namespaces":
           return own(
             params.mayBeDeleted
-              ? `can't be read (403); perhaps deleted, with ${count(params.count, "certificate")}`
+              ? `can't be read (403), perhaps deleted: if so, restore its ${count(params.count, "certificate")}`
               : `can't be read (403); ${count(params.count, "certificate")} unknown`,
           );
         case "stale":
