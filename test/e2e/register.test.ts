@@ -605,7 +605,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
       expect(counts["list secrets"]).toBeUndefined();
       const { lines } = await doctor("named");
       expect(wrong(lines)).toEqual([]);
-      expect(wrong(lines, "warn").join("\n")).toContain("only the named Secrets are audited");
+      expect(wrong(lines, "warn").join("\n")).toContain("Only named Secrets are audited");
     });
 
     it(
@@ -849,7 +849,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         );
         let audit = await certkeep("audit", "named");
         await waitUntil("the token to be refused", 20_000, async () =>
-          (audit = await certkeep("audit", "named")).stderr.includes("doesn't accept"),
+          (audit = await certkeep("audit", "named")).stderr.includes("rejected the credential"),
         );
         expect(audit.stderr).toContain("the server rejected the credential");
         const { lines } = await doctor("named");
