@@ -56,17 +56,17 @@ export function mayNameCause(
     const { foreign, immutable, earlier, gaps, accounts } = record;
     if (loss !== null) return true;
     if (foreign) continue;
-    const held = Object.values(record.certificates);
+    const live = Object.values(record.certificates);
     if (
       immutable ||
       (earlier?.length ?? 0) > 0 ||
       Object.keys(gaps).length > 0 ||
       Object.keys(accounts).length > 0 ||
-      held.some(({ reasons }) => reasons.length > 0)
+      live.some(({ reasons }) => reasons.length > 0)
     )
       return true;
     // Both in UTC and in one form: in order of their letters, to the second.
-    fresh += held.filter(({ issuedAt }) => issuedAt >= newSince).length;
+    fresh += live.filter(({ issuedAt }) => issuedAt >= newSince).length;
   }
   return fresh >= MANY_NAMES;
 }

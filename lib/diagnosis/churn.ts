@@ -166,11 +166,11 @@ export function domainChurnCause(
 
 /** First certificates took what is gone of the domain's budget. */
 export function newNamesCause(across: Across, issuer: string, domain: string): Cause | null {
-  const told = across.found.find(
+  const low = across.found.find(
     ({ budget, subject }) =>
       budget?.kind === "domain" && subject.issuer === issuer && subject.key === domain,
   );
-  if (told === undefined) return null;
+  if (low === undefined) return null;
   const fromMs = across.atMs - LOOK_BACK_MS;
   const first = accountOf(across.ledger, "domain", issuer, domain).entries.filter(
     ({ renewal, issuance }) =>

@@ -41,16 +41,18 @@ export function observedDrafts(state: StateDocument, atMs: number, seenAt: strin
     return [];
   const index = new ClusterIndex(state, atMs);
   const logged = [...signalDrafts(index)];
-  const said = new Set(logged.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`));
+  const reportedKeys = new Set(
+    logged.map(({ code, subject }) => `${code} ${JSON.stringify(subject)}`),
+  );
   const access = [...accessDrafts(index)];
-  // A Secret that can't be read or written is said once, by what is surest of it.
+  // A Secret that can't be read or written is reported once, by what is surest of it.
   const surer = new Set(
     [...access, ...logged.filter(({ code }) => code === "issued_not_stored")].map(({ subject }) =>
       JSON.stringify(subject),
     ),
   );
   const events = [...eventDrafts(index)].filter(
-    ({ code, subject }) => !said.has(`${code} ${JSON.stringify(subject)}`),
+    ({ code, subject }) => !reportedKeys.has(`${code} ${JSON.stringify(subject)}`),
   );
   const drafts = [
     ...immutableDrafts(index),
@@ -159,7 +161,7 @@ function* eventDrafts(index: ClusterIndex): Generator<Draft> {
     observations: { events },
   } = index;
   // Of all Events of one kind about the same Secrets the newest one counts.
-  const told = new Map<string, Set<readonly CertificateEntry[]>>(
+  const reported = new Map<string, Set<readonly CertificateEntry[]>>(
     [...new Set(EVENT_CODES.values())].map((code) => [code, new Set()]),
   );
   const yielded = new Set<string>();
@@ -168,8 +170,8 @@ function* eventDrafts(index: ClusterIndex): Generator<Draft> {
     if (code === undefined || event.lastMs <= atMs - EVENT_AGE_MS || event.firstMs > atMs + SKEW_MS)
       continue;
     const entries = index.ofEvent(event);
-    if (told.get(code)?.has(entries) === true) continue;
-    told.get(code)?.add(entries);
+    if (reported.get(code)?.has(entries) === true) continue;
+    reported.get(code)?.add(entries);
     for (const entry of entries.filter(isExpected)) {
       const subject = subjectOf(entry);
       const key = `${code} ${JSON.stringify(subject)}`;

@@ -54,7 +54,7 @@ function untilMsOf({ sample }: LogSignal): number | null {
   return parseRefusal(sample)?.retryAtMs ?? null;
 }
 
-const TOLD = {
+const FINDING_OF_SIGNAL = {
   store_write_failed: "issued_not_stored",
   store_read_failed: "storage_failing",
   dns_failed: "dns_failing",
@@ -63,7 +63,7 @@ const TOLD = {
   paused: "rate_limited",
   rate_limited: "rate_limited",
 } as const satisfies Partial<Record<SignalKind, Draft["code"]>>;
-type Told = (typeof TOLD)[keyof typeof TOLD];
+type ReportedCode = (typeof FINDING_OF_SIGNAL)[keyof typeof FINDING_OF_SIGNAL];
 
 /** Whether a signal is too old to say anything of now. */
 function isStale(signal: LogSignal, atMs: number): boolean {
@@ -115,7 +115,7 @@ function isBack(
 
 interface Group {
   readonly subject: Subject;
-  readonly told: Told;
+  readonly reported: ReportedCode;
   readonly entry: CertificateEntry | null;
   readonly signals: [LogSignal, ...LogSignal[]];
 }
@@ -133,8 +133,8 @@ function groupsOf(index: ClusterIndex): Group[] {
   const refusals = storedRefusals(state).filter(({ cluster }) => cluster === state.cluster);
   const groups = new Map<string, Group>();
   for (const signal of signals) {
-    const told = (TOLD as Partial<Record<SignalKind, Told>>)[signal.kind];
-    if (told === undefined || isStale(signal, atMs) || isTimed(signal, refusals)) continue;
+    const reported = (FINDING_OF_SIGNAL as Partial<Record<SignalKind, ReportedCode>>)[signal.kind];
+    if (reported === undefined || isStale(signal, atMs) || isTimed(signal, refusals)) continue;
     // An order that succeeded since shows that what kept orders from succeeding is over; not that
     // it could be stored.
     if (
@@ -162,9 +162,9 @@ function groupsOf(index: ClusterIndex): Group[] {
               name: signal.domain,
             }
           : subjectOf(entry);
-      const key = `${told} ${JSON.stringify(subject)}`;
+      const key = `${reported} ${JSON.stringify(subject)}`;
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { subject, told, entry, signals: [signal] });
+      if (group === undefined) groups.set(key, { subject, reported, entry, signals: [signal] });
       else group.signals.push(signal);
     }
   }
@@ -202,17 +202,17 @@ function remedyOf(
   };
 }
 
-function draftOf({ subject, told, entry, signals }: Group, index: ClusterIndex): Draft {
+function draftOf({ subject, reported, entry, signals }: Group, index: ClusterIndex): Draft {
   const newest = signals.toSorted((a, b) => b.lastMs - a.lastMs) as typeof signals;
   const [first] = newest;
-  const safe = told === "rate_limited" && entry?.verdict?.valid === true;
+  const safe = reported === "rate_limited" && entry?.verdict?.valid === true;
   // A domain's limit is one of new names alone.
   const { restore, actions = explainAction(subject) } =
-    told === "rate_limited" && entry !== null && first.code !== "domain"
+    reported === "rate_limited" && entry !== null && first.code !== "domain"
       ? remedyOf([entry], index)
       : { restore: null };
   return {
-    code: told,
+    code: reported,
     subject,
     params: { by: "log", signs: newest, untilMs: untilMsOf(first), safe, restore },
     actions,
@@ -223,11 +223,11 @@ function draftOf({ subject, told, entry, signals }: Group, index: ClusterIndex):
 
 /** A log can make names up: so many are reported, and the rest as one. */
 function* boundedDrafts(groups: readonly Group[], index: ClusterIndex): Generator<Draft> {
-  for (const [told, of] of Map.groupBy(groups, (group) => group.told)) {
+  for (const [reported, of] of Map.groupBy(groups, (group) => group.reported)) {
     yield* of.slice(0, MAX_UNPLACED).map((group) => draftOf(group, index));
     if (of.length > MAX_UNPLACED)
       yield {
-        code: told,
+        code: reported,
         subject: { cluster: index.state.cluster, namespace: null, secret: null, name: null },
         params: { by: "unplaced", count: of.length - MAX_UNPLACED },
         actions: [{ kind: "explain", name: index.state.cluster }],
@@ -254,7 +254,7 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
     const latest = refusals.toSorted((a, b) => b.retryAtMs - a.retryAtMs)[0];
     if (latest === undefined) continue;
     const { kind, key, retryAtMs, seenAtMs, where, burst } = latest;
-    const held = (
+    const entries = (
       kind === "set"
         ? index.ofSet(key)
         : index.entries.filter((entry) =>
@@ -264,17 +264,17 @@ export function* refusalDrafts(index: ClusterIndex): Generator<Draft> {
     // One issued since shows that the refusal is over.
     if (
       kind === "set" &&
-      held.some((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) > seenAtMs)
+      entries.some((entry) => (storedMsOf(entry) ?? Number.NEGATIVE_INFINITY) > seenAtMs)
     )
       continue;
-    const safe = held.length > 0 && held.every(({ verdict }) => verdict?.valid === true);
-    const only = kind === "set" && held.length === 1 ? held[0] : undefined;
+    const safe = entries.length > 0 && entries.every(({ verdict }) => verdict?.valid === true);
+    const only = kind === "set" && entries.length === 1 ? entries[0] : undefined;
     const subject =
       only === undefined
         ? { cluster: state.cluster, namespace: null, secret: null, name: shortened(key, MAX_NAME) }
         : subjectOf(only);
     const { restore, actions = explainAction(subject) } =
-      kind === "set" ? remedyOf(held, index) : { restore: null };
+      kind === "set" ? remedyOf(entries, index) : { restore: null };
     yield {
       code: "rate_limited",
       subject,

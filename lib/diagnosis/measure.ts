@@ -75,11 +75,11 @@ export function keyMeasures(of: Subject): readonly Measure[] {
       ),
     ),
   );
-  const held = Object.values(of.index.state.copies).some(
+  const isBackedUp = Object.values(of.index.state.copies).some(
     ({ kind, account, retired }) =>
       kind === "account-key" && account !== null && accounts.has(account) && retired === undefined,
   );
-  return accounts.size === 0 || held
+  return accounts.size === 0 || isBackedUp
     ? [{ kind: "restore_account_key", action: restoreOf(of) }]
     : [{ kind: "no_account_key" }];
 }

@@ -76,8 +76,8 @@ export function missingFor(index: ClusterIndex, entries: readonly CertificateEnt
   } = index;
   const close = entries.length === 0 ? looks : near(index, entries);
   const needed = NEEDED.flatMap((source) => {
-    const told = close.filter((status) => status.source === source);
-    if (told.length > 0) return failed(state, source, told);
+    const failing = close.filter((status) => status.source === source);
+    if (failing.length > 0) return failed(state, source, failing);
     const all = looks.filter((status) => status.source === source);
     if (all.length === 0) return [missing(state, source, "not_enabled", null)];
     return all.every(({ code }) => code === "not_enabled" || code === "forbidden")

@@ -55,7 +55,7 @@ export interface ClusterPart {
    * What the issuer itself said of certificates that were seen there: when to renew them, and that
    * they are revoked.
    */
-  readonly told?: Pick<Observations, "windows" | "revocations">;
+  readonly issuerAnswers?: Pick<Observations, "windows" | "revocations">;
   /** Whether its last audits asked for logs of what issues there; `null`: nothing does. */
   readonly logsAsked: boolean | null;
   /** End of its last audit, ms; `null` where there was none. */
@@ -121,13 +121,13 @@ function needOf(parts: readonly ClusterPart[]): NeedOptions {
     readonly issuer: string;
     readonly serial: string;
   }): string => issuanceKey({ issuer, serial: serialKey(serial), claimedBy: null });
-  for (const { told } of parts) {
-    for (const window of told?.windows ?? [])
+  for (const { issuerAnswers } of parts) {
+    for (const window of issuerAnswers?.windows ?? [])
       suggestedMs.set(
         keyOf(window),
         Math.min(window.startMs, suggestedMs.get(keyOf(window)) ?? Number.POSITIVE_INFINITY),
       );
-    for (const answer of told?.revocations ?? [])
+    for (const answer of issuerAnswers?.revocations ?? [])
       if (answer.revokedMs !== null) revoked.add(keyOf(answer));
   }
   return { suggestedMs, revoked };
@@ -165,8 +165,8 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
       },
     ];
   });
-  const told = observationsOf(state);
-  const looks = told.looks.filter(({ source }) => source === "logs");
+  const observations = observationsOf(state);
+  const looks = observations.looks.filter(({ source }) => source === "logs");
   for (const { code, sinceMs } of looks)
     if (code !== null)
       silences.push({ source: "log", cluster: state.cluster, reason: code, sinceMs });
@@ -184,7 +184,7 @@ export function partOf(state: StateDocument, atMs: number): ClusterPart {
     evidence: stateEvidence(state, { ...NO_EVIDENCE, silences }),
     places,
     logsAsked,
-    told: { windows: told.windows, revocations: told.revocations },
+    issuerAnswers: { windows: observations.windows, revocations: observations.revocations },
     finishedMs: finishedMs === null ? null : finishedMs,
     pinned: pinnedCluster(state),
     rank: state.removedAt !== undefined ? 2 : isUnnamed(state) ? 1 : 0,
@@ -233,7 +233,7 @@ function livePlaces(
   return parts.flatMap(({ places }) => places).filter((place) => !twice.has(place));
 }
 
-/** A finding about a cluster of several names is told under one of them. */
+/** A finding about a cluster of several names is reported under one of them. */
 function underFirstNames<T extends { readonly clusters: readonly string[] }>(
   subject: T,
   firstNames: ReadonlyMap<string, string>,

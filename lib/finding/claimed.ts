@@ -1,5 +1,5 @@
 /**
- * Issuances that a cluster's own log claims and nothing else shows: told beside the shared number,
+ * Issuances that a cluster's own log claims and nothing else shows: reported beside the shared number,
  * never in it. Pure.
  */
 import { type Budget, budgetOf } from "../ratelimit/budget.ts";

@@ -21,7 +21,7 @@ export interface FindingsView {
   /** The time it really is, where `atMs` is later: what lies ahead makes no audit stale. */
   readonly wallMs?: number | null;
   /**
-   * What all clusters tell of issuances together; `null`: not gathered, and nothing is said of rate
+   * What is known of issuances in all clusters; `null`: not gathered, and nothing is reported of rate
    * limits.
    */
   readonly across?: Across | null;
@@ -67,7 +67,7 @@ export function isStale(
   return finished === null || seenFromMs - finished > STALE_MS;
 }
 
-/** What a cluster that has another name as well is told under that one. */
+/** What a cluster that has another name as well is reported under that one. */
 function nameFindings(state: StateDocument, { across = null, atMs }: FindingsView): Finding[] {
   const first = across?.firstNames.get(state.cluster) ?? null;
   if (first === null) return [];

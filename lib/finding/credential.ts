@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 
 export type CredentialLevel = "fine" | "warning" | "critical";
 
-/** How near its end a credential is. A token without an end is told for its age. */
+/** How near its end a credential is. A token without an end is reported for its age. */
 export function credentialLevel(
   credential: {
     readonly kind: string;

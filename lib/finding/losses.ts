@@ -33,8 +33,8 @@ export function* lossDrafts(
       : [],
   );
   const ofIncidents: OfSecret[] = [];
-  for (const held of Map.groupBy(lost, (entry) => entry.key).values()) {
-    const [first, ...rest] = held;
+  for (const certificates of Map.groupBy(lost, (entry) => entry.key).values()) {
+    const [first, ...rest] = certificates;
     if (first === undefined) continue;
     const { how, incident, lastSeenMs } = first.loss;
     if (incident !== null) {
@@ -42,7 +42,7 @@ export function* lossDrafts(
       continue;
     }
     const subject = subjectOf(first);
-    const help = combinedHelp(held.map((entry) => planner.helpFor(entry)));
+    const help = combinedHelp(certificates.map((entry) => planner.helpFor(entry)));
     const { backup } = help;
     const common = {
       subject,
@@ -53,7 +53,7 @@ export function* lossDrafts(
       of: "one",
       lastSeenMs,
       owner: first.owner,
-      serials: held.map(({ record }) => record.serial),
+      serials: certificates.map(({ record }) => record.serial),
       backup,
     } as const;
     if (how === "removed" || how === "replaced")
@@ -100,7 +100,9 @@ function incidentDraft(
 ): Draft {
   const keys = lost.map(([first]) => first.key);
   const incident = lost[0]?.[0].loss.incident ?? "";
-  const helps = lost.map((held) => combinedHelp(held.map((entry) => planner.helpFor(entry))));
+  const helps = lost.map((certificates) =>
+    combinedHelp(certificates.map((entry) => planner.helpFor(entry))),
+  );
   const { backup, createNamespace } = combinedHelp(helps);
   const namespaces = [...new Set(keys.map((key) => key.slice(0, key.indexOf("/"))))];
   const namespace = namespaces.length === 1 ? (namespaces[0] ?? null) : null;

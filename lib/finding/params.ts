@@ -56,7 +56,7 @@ type Lost =
       readonly keys: readonly string[];
     };
 
-/** What an owner's log or Events told. */
+/** What a log or Events report. */
 type Reported =
   | {
       readonly by: "log";
@@ -73,7 +73,7 @@ type Reported =
       readonly restore: BackupStatus | null;
     }
   | { readonly by: "event"; readonly event: EventSignal }
-  /** Names that a log made up, beyond those that are told one by one. */
+  /** Names that a log made up, beyond those that are reported one by one. */
   | { readonly by: "unplaced"; readonly count: number };
 
 interface IssuanceParams {
