@@ -31,7 +31,7 @@ const ignoreObject = z.strictObject(
       description: "The finding's code, as reports show it.",
       examples: ["expiring"],
     }),
-    reason: text("the reason, for whoever reads this next year", /\S/).register(help, {
+    reason: text("the reason", /\S/).register(help, {
       description: "Why. Required: every report counts muted findings.",
       examples: ["moves to the new gateway in autumn"],
     }),

@@ -170,7 +170,7 @@ const restoreEvent = z.strictObject({
     z.string(INSTANT).check(z.refine((given) => parseMsOrNull(given) !== null, INSTANT)),
   ),
   version: orNull(
-    text("the version of a copy, or its first 8 digits at least", /^[0-9a-f]{8,64}$/i),
+    text("the version of a backup, or its first 8 digits at least", /^[0-9a-f]{8,64}$/i),
   ),
   /** `false`: a plan. */
   apply: flag(

@@ -147,7 +147,7 @@ async function keepIdentity(
   if (path === null || text === null || !init.opens) {
     throw new CertkeepError("identity_invalid", {
       where: path ?? "certkeep init --aws",
-      found: "no identity here that opens what is sealed now",
+      found: "no identity here that decrypts backups for the present recipients",
       expected: "the one whose recipient certkeep.yaml names",
       todo: "Name its place: certkeep init --aws --identity FILE",
     });
@@ -197,7 +197,7 @@ async function complete(
   if ((await ports.files.replace(path, text, after)) === "replaced") return "updated";
   throw new CertkeepError("usage", {
     where: path,
-    found: "a file that somebody changed in the meantime",
+    found: "a file that changed in the meantime",
     expected: "the same as before",
     todo: "Run certkeep init --aws again",
   });

@@ -56,8 +56,8 @@ export async function moveCopies(
   if (from.url === to.url)
     throw new CertkeepError("usage", {
       where: "--from",
-      found: `${from.url}, which is where copies are kept now`,
-      expected: "the store that they are to be brought from",
+      found: `${from.url}, which is where backups are stored now`,
+      expected: "the store to move them from",
       todo: "Name the new store under stores.backups in certkeep.yaml first",
     });
   const listing = await listCopies(from);

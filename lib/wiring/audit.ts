@@ -189,8 +189,8 @@ async function connectTarget(
   const connection = { ...found, title };
   if (connection.insecure)
     world.progress.note(
-      `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so whoever answers at ` +
-        "this address is believed",
+      `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so its server isn't ` +
+        "authenticated",
     );
   return {
     name,

@@ -163,9 +163,7 @@ export function refuseInsecure(connection: Connection, name: string): void {
   if (!connection.insecure) return;
   throw new CertkeepError("kubeconfig_invalid", {
     where: `cluster ${name}: ${connection.source}`,
-    found:
-      "insecure-skip-tls-verify: whoever answers at this address would be given the " +
-      "credential and believed",
+    found: "insecure-skip-tls-verify: any server at this address would get the credential",
     expected: "the cluster's certificate-authority-data",
     todo:
       "Add the authority to the kubeconfig; the server shows it with: openssl s_client " +

@@ -41,7 +41,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
   EACCES: {
     found: "permission denied",
-    todo: "Give this user the folder (chown) or the right to it (chmod u+rwx)",
+    todo: "Give this user the folder (chown) or permission for it (chmod u+rwx)",
   },
   EPERM: {
     found: "the operation is not permitted",
@@ -74,7 +74,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EMFILE: { found: "too many files are open", todo: "Raise the limit (ulimit -n)" },
   ENFILE: { found: "too many files are open", todo: "Raise the limit of the system" },
   EXDEV: {
-    found: "a part of the store lies on another file system",
+    found: "a part of the store is on another file system",
     todo: "Keep the whole store on one file system",
   },
   ENOTSUP: {

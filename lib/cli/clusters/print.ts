@@ -43,7 +43,7 @@ export function printManifest(
     throw new CertkeepError("usage", {
       where: "--print",
       found: "--credential as well",
-      expected: "a credential that certkeep makes: only the server knows whom a credential names",
+      expected: "a credential that certkeep makes: only the server knows the user of a credential",
     });
   const plan = planOf(options, existing);
   const kind = kindOf(options, existing, null);

@@ -127,7 +127,7 @@ export async function choose(
       where: `cluster ${source.target}`,
       found: `nothing known of ${lines.join(", ")}`,
       expected: "a domain, a Secret, NAMESPACE/SECRET, or a pattern of what an audit saw",
-      todo: "certkeep backups    lists what there is",
+      todo: "List them: certkeep backups",
     });
   }
   return { choices: selected.choices, copies, backups, problems };
