@@ -422,7 +422,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "openssl"))(
         expect(apart.map(({ code }) => code)).toEqual([0, 0]);
         const same = await Promise.all([add("same"), add("same")]);
         for (const { code, stderr } of same)
-          if (code !== 0) expect(stderr).toContain("somebody else");
+          if (code !== 0) expect(stderr).toContain("another process made");
         expect(same.some(({ code }) => code === 0)).toBe(true);
         for (const name of ["one", "two", "same"])
           expect(wrong((await doctor(name)).lines)).toEqual([]);
