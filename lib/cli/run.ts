@@ -2,7 +2,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { CertkeepError, internalError, isCertkeepError } from "../error.ts";
 import { log, tell, write, type ExitCode, type Io } from "./io.ts";
-import { applyOutput } from "./options.ts";
 import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
@@ -150,7 +149,9 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
   // A command's own --version (that of a backup) isn't the program's. Not inherited: below a
   // command, options go anywhere.
   program.enablePositionalOptions();
-  program.hook("preAction", (_program, command) => applyOutput(io, command));
+  program.hook("preAction", async (_program, command) =>
+    (await import("./options.ts")).applyOutput(io, command),
+  );
   try {
     await program.parseAsync(args, { from: "user" });
     log(io, "done");
