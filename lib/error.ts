@@ -103,12 +103,18 @@ export class CertkeepError extends Error {
   }
 }
 
-/** A command at the end of a text, for pasting: a full stop would be pasted with it. */
-const COMMAND_LAST = /: (?:certkeep|kubectl|aws|age|openssl|chmod) [^.]*(?:\.[^. ][^.]*)*$/u;
+/** The last command of a text, and what follows it. */
+const LAST_COMMAND = /^.*: (?:certkeep|kubectl|aws|age|openssl|chmod) (.*)$/su;
+
+/** Whether a text ends with a command, for pasting: a full stop would be pasted with it. */
+function endsWithCommand(text: string): boolean {
+  const rest = LAST_COMMAND.exec(text)?.[1];
+  return rest !== undefined && !/\.(?:[. ]|$)/u.test(rest);
+}
 
 /** The text as a sentence: with a full stop, unless it ends with a stop or a command. */
 export function fullStop(text: string): string {
-  return /[.?!:]$/u.test(text) || text === "" || COMMAND_LAST.test(text) ? text : `${text}.`;
+  return /[.?!:]$/u.test(text) || text === "" || endsWithCommand(text) ? text : `${text}.`;
 }
 
 /** Whether `error` is the project's own, of one of `codes` where any are given. */

@@ -53,11 +53,15 @@ const KUBECTL = ["--context", "--kubeconfig", "-n", "--namespace", "-A", "--all-
 /** Where a help page is wrapped: no wider than reads well. */
 const HELP_WIDTH = 100;
 
+/** How Commander writes a mistake, and its guess at what was meant. */
+const [ERROR, HINT] = ["error: ", "\n(Did you mean "];
+
 /** A mistake on the command line, in certkeep's own form; `null`: help was asked for. */
 function usageError({ message }: CommanderError, place: string): CertkeepError | null {
-  if (!message.startsWith("error: ")) return null;
-  const [, text = "", hint = null] =
-    /^error: (.*?)\.?(?:\n\(Did you mean (.*)\?\))?$/su.exec(message) ?? [];
+  if (!message.startsWith(ERROR)) return null;
+  const at = message.endsWith("?)") ? message.lastIndexOf(HINT) : -1;
+  const hint = at === -1 ? null : message.slice(at + HINT.length, -"?)".length);
+  const text = message.slice(ERROR.length, at === -1 ? undefined : at).replace(/\.$/u, "");
   const option = /^unknown option '([^'=]+)/u.exec(text)?.[1] ?? "";
   return new CertkeepError("usage", {
     where: place,
