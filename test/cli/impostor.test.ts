@@ -89,7 +89,7 @@ describe("a context whose server has prod's uid and another CA", () => {
       /^certkeep: cluster evil: the server has the recorded uid under another CA .*If its CA was renewed: certkeep restore evil --rebuilt --all --apply/,
     );
     expect(audit.out + audit.err).not.toContain(DOMAIN);
-    expect(audit.out).toContain("evil  not audited: the server has the recorded uid");
+    expect(audit.out).toContain("evil not audited: the server has the recorded uid");
     const restore = await certkeep("restore", "evil", "--all", "--apply");
     expect(restore.code).toBe(2);
     expect(restore.err).toContain("Nothing was restored");
