@@ -150,7 +150,11 @@ function rekeyText(report: RekeyReport, purged: boolean): string {
       ? []
       : [
           `A removed recipient can still decrypt ${count(exposed, "backup")} in the ` +
-            `store.${purged ? "" : " Remove them, unless a lock of the store keeps them:\n  certkeep backups rekey --purge-old"}`,
+            "store." +
+            (purged
+              ? ""
+              : " Remove them, unless a lock of the store keeps them:\n" +
+                "  certkeep backups rekey --purge-old"),
         ]),
   ].join("\n");
 }

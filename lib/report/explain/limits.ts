@@ -94,7 +94,10 @@ function levelText(budget: Budget, view: Explanation, marks: boolean): string {
   const time = (ms: number): string => shortUtc(ms, view.atMs);
   const refusal = refusalOf(budget, own);
   if (refusal !== null)
-    return `0 of ${limit.burst} left until ${time(refusal.retryAtMs)} (429 in the log of ${podOf(refusal.where)})`;
+    return (
+      `0 of ${limit.burst} left until ${time(refusal.retryAtMs)} ` +
+      `(429 in the log of ${podOf(refusal.where)})`
+    );
   const { left, claimed } = levelOf(budget, view.across, own);
   const counts = claimed === 0 ? "" : `; counts ${claimed} that only the log shows`;
   const least =
@@ -127,17 +130,20 @@ function otherTexts(budget: Budget, view: Explanation): string[] {
       .filter(({ cluster }) => !own.has(cluster))
       .map(
         ({ cluster, retryAtMs, where }) =>
-          `${clusterName(view, cluster)} reports a 429 until ${shortUtc(retryAtMs, view.atMs)} (log of ${podOf(where)})`,
+          `${clusterName(view, cluster)} reports a 429 until ` +
+          `${shortUtc(retryAtMs, view.atMs)} (log of ${podOf(where)})`,
       ),
     ...beside.map(
       ({ cluster, count: n, atMost }) =>
-        `the log of ${clusterName(view, cluster)} reports ${n} more this week; with them ${atMost} of ${limit.burst} left`,
+        `the log of ${clusterName(view, cluster)} reports ${n} more this week; with them ` +
+        `${atMost} of ${limit.burst} left`,
     ),
     ...(overrideSeen === null
       ? []
       : [
           `a 429 names a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ` +
-            `certkeep counts with ${limit.burst}. If the issuer changed it, set limits: in certkeep.yaml`,
+            `certkeep counts with ${limit.burst}. If the issuer changed it, set limits: in ` +
+            "certkeep.yaml",
         ]),
   ];
 }

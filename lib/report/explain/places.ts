@@ -87,7 +87,8 @@ export function statusText(place: ExplainedPlace, view: Explanation): string {
   const seen =
     asLastSeen === null
       ? ""
-      : `; as last seen ${shortUtc(parseMs(asLastSeen), view.atMs)}, the cluster can't be reached now`;
+      : `; as last seen ${shortUtc(parseMs(asLastSeen), view.atMs)}, ` +
+        "the cluster can't be reached now";
   return `${conditionSentence(entry, view)}${seen}`;
 }
 
