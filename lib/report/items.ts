@@ -143,7 +143,7 @@ function itemOf(
     events,
     cause: causeText(findings, nowMs),
     also: alsoText(events, nowMs),
-    fix: fixOf(findings, nameOf),
+    fix: fixOf(findings),
     more: moreOf(findings, events[0].subjects),
     since: findings.reduce((first, { since }) => (since < first ? since : first), lead.since),
     due: dues[0] ?? null,

@@ -127,14 +127,20 @@ function itemBlock(item: Item, page: ItemsPage, repeated: boolean): string[] {
     );
   }
   if (more !== null && !quiet && !(page.brief && more.label === "Details"))
-    lines.push(moreLine(more, page));
+    lines.push(moreLine(more, item.findings[0].code, page));
   return page.verbose ? [...lines, ...speltLines(item, { width, style, nowMs })] : lines;
 }
 
-function moreLine({ label, command, note }: NonNullable<Item["more"]>, page: ItemsPage): string {
+/** What the command shows; else the code, by which the documentation and `ignore:` know it. */
+function moreLine(
+  { label, command, note }: NonNullable<Item["more"]>,
+  code: string,
+  page: ItemsPage,
+): string {
   const line = commandLine(label, command, page.style);
+  const remark = note === "" ? code : note;
   const room = page.width - stringWidth(line);
-  return note !== "" && room >= note.length + 6 ? `${line}   ${page.style.dim(`(${note})`)}` : line;
+  return room >= remark.length + 6 ? `${line}   ${page.style.dim(`(${remark})`)}` : line;
 }
 
 function commandLine(label: string, command: string, style: Style): string {

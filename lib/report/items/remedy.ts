@@ -22,7 +22,7 @@ interface Wanted {
   readonly by: RestoreFunction | null;
 }
 
-export function fixOf(findings: readonly Finding[], nameOf: (cluster: string) => string): ItemFix {
+export function fixOf(findings: readonly Finding[]): ItemFix {
   const [lead] = findings;
   const wanted = findings.flatMap((finding): Wanted[] => {
     const action = finding.actions.find((one) => one.kind === "restore");
@@ -57,7 +57,6 @@ export function fixOf(findings: readonly Finding[], nameOf: (cluster: string) =>
       ? []
       : (commandOf(first) ?? []),
   );
-  void nameOf;
   return { label: "Fix", text, commands: [...new Set(doing)], invokes: [] };
 }
 
