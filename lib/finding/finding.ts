@@ -7,7 +7,7 @@ import type { Diagnosis } from "../diagnosis/cause.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { Action } from "./action.ts";
-import { CODES, type FindingCode, type Severity } from "./codes.ts";
+import { CODES, type FindingCode, SEVERITIES, type Severity } from "./codes.ts";
 import type { ParamsOf } from "./params.ts";
 
 export interface Subject {
@@ -126,4 +126,18 @@ export function explainAction({ name, namespace, secret }: Subject): Action[] {
 /** What people call the subject. */
 export function labelOf({ name, namespace, secret, cluster }: Subject): string {
   return name ?? (secret === null ? (namespace ?? cluster) : `${namespace}/${secret}`);
+}
+
+/** Worst first, then by when it comes true, then by subject. */
+export function sortFindings(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted(
+    (a, b) =>
+      SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
+      compare(a.due ?? "9", b.due ?? "9") ||
+      compare(a.id, b.id),
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

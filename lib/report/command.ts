@@ -5,7 +5,6 @@
 import { formatMs } from "../certificate/time.ts";
 import {
   type Action,
-  registersFirst,
   type ContextWords,
   type RestoreAction,
   type RestoreFunction,
@@ -222,13 +221,6 @@ export function findingCommand(finding: Finding): string | null {
   const [first] = finding.actions;
   if (first === undefined) return null;
   return commandOf(first) ?? commandOf({ kind: "explain", name: findingRef(finding) });
-}
-
-/** Its command, and the one that has to follow it. */
-export function findingCommands(finding: Finding): readonly (string | null)[] {
-  const [first, second] = finding.actions;
-  const follows = registersFirst(first) && second !== undefined;
-  return follows ? [findingCommand(finding), commandOf(second)] : [findingCommand(finding)];
 }
 
 /** Whether its command only explains it, and doesn't do what is advised. */

@@ -7,13 +7,12 @@
  * A clock that was set back delays nothing.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
-import type { Finding } from "../finding/finding.ts";
+import { type Finding, sortFindings } from "../finding/finding.ts";
 import { matchesPattern } from "../finding/pattern.ts";
 import type { RouteRecord } from "../state/digest.ts";
 import { type Changes, changesSince, MAX_REMEMBERED } from "./digest/changes.ts";
 import { composeMessage } from "./digest/compose.ts";
 import type { IssuedNow, Message, MessageKind, Resolved } from "./digest/message.ts";
-import { sortFindings } from "./findings.ts";
 import type { Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count, span } from "./text.ts";

@@ -75,11 +75,6 @@ export function whyText({ why }: Finding): Text {
   return why === null ? [] : diagnosisText(why);
 }
 
-/** What several findings of one cause are called. */
-export function causeText(cause: readonly string[]): string {
-  return cause.map((part) => part.replaceAll("_", " ")).join(", ");
-}
-
 function evidenceOf(finding: Finding): readonly string[] {
   const { evidence } = phraseOf(finding);
   const { advice, why } = finding;

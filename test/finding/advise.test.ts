@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { createAcross, partOf } from "../../lib/finding/across.ts";
 import { clusterFindings } from "../../lib/finding/cluster.ts";
-import { findingLines } from "../../lib/report/findings.ts";
+import { itemsOf } from "../../lib/report/items.ts";
+import { itemLines } from "../../lib/report/items/lines.ts";
 import { type FindingDocument, findingDocument } from "../../lib/report/phrases.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 import { formatMs } from "../../lib/certificate/time.ts";
@@ -122,20 +123,21 @@ it("a store that can't be read: check that first, by doctor", () => {
 
 describe("in a terminal", () => {
   const lines = (of: StateDocument): string =>
-    findingLines({
-      findings: found(of),
+    itemLines(itemsOf({ findings: found(of), nameOf: (cluster) => cluster, nowMs: NOW_MS }), {
       nowMs: NOW_MS,
       width: 200,
       style: PLAIN,
       several: false,
-    }).join("\n");
+      names: 50,
+      verbose: false,
+    }).lines.join("\n");
 
   it("what only explains a finding isn't shown as what does the advice", () => {
     expect(lines(standing(spoilt))).toMatch(
-      /Do: No usable backup: open the service once, and Tailscale requests a new certificate\.\n +More about it:\n +certkeep explain /,
+      /; no usable backup\n +Fix +Open https:\S+ once; Tailscale requests a new certificate.*\n +Details +certkeep explain /,
     );
     expect(lines(standing(spoilt, { copies: { v1: copy() } }))).toMatch(
-      /Do: Restore from backup \(uses no issuance\):\n +certkeep restore /,
+      /Restore +certkeep restore prod shop\.tail1a2b3\.ts\.net --apply$/,
     );
   });
 
@@ -155,9 +157,11 @@ describe("in a terminal", () => {
     );
     const text = lines(state(secrets, { copies }));
     expect(text).toMatch(
-      /10 findings: certificate invalid, key mismatch[^]*Do: Restore from backup/,
+      /10 certificates: private key doesn't match the certificate; all backed up\n[^]*Restore +certkeep restore prod /,
     );
-    expect(text).toMatch(/20 findings: certificate invalid, key mismatch[^]*Do: No usable backup/);
+    expect(text).toMatch(
+      /20 certificates: private key doesn't match the certificate; no usable backups\n[^]*Fix +Open each service once/,
+    );
   });
 });
 

@@ -10,7 +10,8 @@ import { createFinding, type Finding } from "../../lib/finding/finding.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { explainText } from "../../lib/report/explain.ts";
-import { findingLines } from "../../lib/report/findings.ts";
+import { itemsOf } from "../../lib/report/items.ts";
+import { itemLines } from "../../lib/report/items/lines.ts";
 import { pageHtml } from "../../lib/report/html/page.ts";
 import { certificateRows } from "../../lib/report/rows.ts";
 import { slackMessage } from "../../lib/report/slack/blocks.ts";
@@ -345,6 +346,17 @@ describe("the section Why", () => {
   });
 });
 
+function terminal(findings: readonly Finding[], width: number): string {
+  return itemLines(itemsOf({ findings, nameOf: (cluster) => cluster, nowMs: NOW_MS }), {
+    nowMs: NOW_MS,
+    width,
+    style: PLAIN,
+    several: false,
+    names: 50,
+    verbose: true,
+  }).lines.join("\n");
+}
+
 describe("a finding's cause in one line", () => {
   it("stands with the finding in a terminal, in a browser and in the digest", () => {
     const of = reissued({ access: [answer("patch", false)] });
@@ -359,15 +371,9 @@ describe("a finding's cause in one line", () => {
       cause: "reissued_without_need:storage",
     });
     expect(told?.evidence).toContain("cause storage (proven)");
-    expect(
-      findingLines({
-        findings: summary.findings,
-        nowMs: NOW_MS,
-        width: 200,
-        style: PLAIN,
-        several: false,
-      }),
-    ).toContain(`    ${why}`);
+    expect(terminal(summary.findings, 200)).toContain(
+      "    Cause    service account tailscale/pg may not patch the Secret (403)",
+    );
     const rows = [...certificateRows(of, summary.findings, NOW_MS, true)];
     expect(rows[0]?.why).toBe(why);
     const page = pageHtml({
@@ -511,29 +517,16 @@ describe("text that a log made up", () => {
 
   it("moves no cursor and hides nothing in a terminal, and stands in no command", async () => {
     const { text } = await explain(NAME, forged);
-    const report = findingLines({
-      findings: summary.findings,
-      nowMs: NOW_MS,
-      width: 80,
-      style: PLAIN,
-      several: false,
-    }).join("\n");
-    const reason = findingLines({
-      findings: [
-        createFinding(
-          {
-            code: "cluster_unreachable",
-            subject: { cluster: "prod", namespace: null, secret: null, name: null },
-            params: { code: "cluster_timeout", message: EVIL, lastReachedMs: null },
-          },
-          NOW,
-        ),
-      ],
-      nowMs: NOW_MS,
-      width: 80,
-      style: PLAIN,
-      several: false,
-    }).join("\n");
+    const report = terminal(summary.findings, 80);
+    const unreachable = createFinding(
+      {
+        code: "cluster_unreachable",
+        subject: { cluster: "prod", namespace: null, secret: null, name: null },
+        params: { code: "cluster_timeout", message: EVIL, lastReachedMs: null },
+      },
+      NOW,
+    );
+    const reason = terminal([unreachable], 80);
     for (const shown of [text, report, reason]) {
       // oxlint-disable-next-line no-control-regex
       expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);

@@ -1,11 +1,11 @@
 /** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
+import { sortFindings } from "../../finding/finding.ts";
 import { type Measure, measureKey, sortCauses } from "../../diagnosis/cause.ts";
 import { type RestoreAction, restoreAction } from "../../finding/action.ts";
 import { isNeeded } from "../phrases/missing.ts";
 import { titleOf } from "../../state/certificates.ts";
 import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
 import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
-import { sortFindings } from "../findings.ts";
 import { shortText } from "../part.ts";
 import { adviceOf, adviceText } from "../phrases.ts";
 import { advisedPhrase } from "../phrases/advised.ts";

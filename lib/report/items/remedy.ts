@@ -67,6 +67,7 @@ function fixText(lead: Finding, findings: readonly Finding[]): Text {
     general,
     own: special,
     alone,
+    several,
   } = adviceOf(
     shared !== undefined && rankOf(lead) >= rankOf({ code: "set_budget_exhausted" })
       ? shared
@@ -76,7 +77,7 @@ function fixText(lead: Finding, findings: readonly Finding[]): Text {
     ({ subject }) =>
       subject.cluster === lead.subject.cluster && labelOf(subject) === labelOf(lead.subject),
   );
-  if (!single) return own(general);
+  if (!single) return own(several ?? general);
   if (alone !== undefined) return alone;
   return special.length > 0 ? say`${own(general)}. ${special}` : own(general);
 }

@@ -43,12 +43,16 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
       key: "reissue:cert-manager",
       general: "No usable backup: let cert-manager issue a new certificate",
       own: left,
+      alone: own("Let cert-manager issue a new certificate"),
+      several: "Let cert-manager issue new certificates",
     };
   if (owner === "nobody")
     return {
       key: "reissue:nobody",
       general: "No usable backup: issue a new certificate",
       own: left,
+      alone: own("Issue a new certificate"),
+      several: "Issue new certificates",
     };
   const open = HOST.test(name) ? say`Open https://${name} once` : say`Open the service once`;
   const budget = tightest(advice);
@@ -59,6 +63,7 @@ function reissuePhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
     own: left.length === 0 ? say`${open}.` : say`${open}. ${left}`,
     // That there is no backup is part of what happened.
     alone: say`${open}; Tailscale requests a new certificate${own(uses)}`,
+    several: "Open each service once; Tailscale requests new certificates",
   };
 }
 

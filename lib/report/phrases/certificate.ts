@@ -225,10 +225,14 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
           ? {
               key: "no_backup_writer",
               general: "No usable backup: find out what wrote this before a new one is issued",
+              alone: own("Find out what wrote this before a new one is issued"),
+              several: "Find out what wrote these before new ones are issued",
             }
           : {
               key: "no_backup_log",
               general: "No usable backup: check the controller's log before a new one is issued",
+              alone: own("Check the controller's log before a new one is issued"),
+              several: "Check the controllers' logs before new ones are issued",
             },
       ),
     evidence: ({ params: { certificate, gap, reasons } }) => [

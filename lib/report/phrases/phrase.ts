@@ -15,6 +15,8 @@ export interface AdvicePhrase {
   readonly own: Text;
   /** Both in one, where it is the only one; an imperative without a full stop. */
   readonly alone?: Text;
+  /** For several, where that they have no backup is said of them; an imperative as above. */
+  readonly several?: string;
 }
 
 export interface Phrase<C extends FindingCode> {
@@ -90,10 +92,7 @@ export const RESTORE: AdvicePhrase = {
 };
 
 /** What to do where all that is known is whether a backup helps. */
-export function byBackup(
-  backup: BackupStatus,
-  none: { readonly key: string; readonly general: string },
-): AdvicePhrase {
+export function byBackup(backup: BackupStatus, none: Omit<AdvicePhrase, "own">): AdvicePhrase {
   if (backup === "restorable") return RESTORE;
   return backup === "none" ? { ...none, own: [] } : STORE_UNREAD;
 }
