@@ -74,7 +74,8 @@ export function auditText(clusters: readonly AuditedCluster[], view: AuditView):
     ...shown.lines,
     ...rateLimitLines(budgets, items, { width, style, nowMs, unreadStates }),
   ];
-  if (ignored > 0) lines.push("", ...wrap(style.dim(ignoredNotes(ignored).join(" ")), width));
+  const notes = [...ignoredNotes(ignored), ...skippedNotes(clusters)];
+  if (notes.length > 0) lines.push("", ...notes.flatMap((note) => wrap(style.dim(note), width)));
   if (shown.hidden) lines.push("", `All of them: ${style.green("certkeep report")}`);
   if (verbose) {
     lines.push(...clusters.flatMap((cluster) => detailLines(cluster, view)));
@@ -119,6 +120,17 @@ function newText(made: number, tally: Tally): string {
   if (made === 0) return "";
   const keys = made > totalOf(tally) ? ", including ACME account keys" : "";
   return `(${count(made, "new backup")}${keys})`;
+}
+
+/** A certificate that isn't audited must not seem OK. */
+function skippedNotes(clusters: readonly AuditedCluster[]): string[] {
+  const skipped = clusters.flatMap((cluster) => cluster.skipped);
+  const n = skipped.filter(({ reason }) => reason === "private_ca").length;
+  if (n === 0) return [];
+  return [
+    `Skipped ${count(n, "TLS Secret")} from ${n === 1 ? "a private CA" : "private CAs"}; to ` +
+      `include ${n === 1 ? "it" : "them"}, list the CA under issuers: in certkeep.yaml.`,
+  ];
 }
 
 const SKIPPED = {

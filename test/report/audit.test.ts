@@ -23,6 +23,33 @@ describe("an audit", () => {
     expect(text(healthy(), 80)).toBe("prod: 14 certificates OK, all 14 backed up");
   });
 
+  it.each([
+    [
+      1,
+      "Skipped 1 TLS Secret from a private CA; to include it, list the CA under issuers: in " +
+        "certkeep.yaml.",
+    ],
+    [
+      2,
+      "Skipped 2 TLS Secrets from private CAs; to include them, list the CA under issuers: in " +
+        "certkeep.yaml.",
+    ],
+  ])("that skipped %i Secrets of private CAs ends with how to include them", (n, said) => {
+    const day = healthy();
+    const skipped = [
+      ...Array.from({ length: n }, () => ({ reason: "private_ca" as const })),
+      { reason: "selector" as const },
+    ];
+    const audited = day.audited.map((cluster) => ({ ...cluster, skipped }));
+    expect(text({ ...day, audited }, 120).split("\n")).toEqual([
+      "prod: 14 certificates OK, all 14 backed up",
+      "",
+      said,
+    ]);
+    const narrow = text({ ...day, audited }, 60).split("\n");
+    expect(narrow.filter((line) => line.length > 60)).toEqual([]);
+  });
+
   it("of 2,000 certificates has about 40 lines, and says what lists the rest", () => {
     const lines = text(firstAudit(), 80).split("\n");
     expect(lines.length).toBeLessThanOrEqual(40);
