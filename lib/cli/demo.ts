@@ -73,7 +73,7 @@ class Stage {
   async wait(): Promise<void> {
     const { interactive, outTty, stdin, stdout } = this.#io;
     if (!interactive || !outTty) return writeLine(stdout, "");
-    write(stdout, styleFor(this.#io, this.#options).dim("Press Enter to go on "));
+    write(stdout, styleFor(this.#io, this.#options).dim("Press Enter to continue "));
     // Not in raw mode, so that Ctrl-C ends the process as ever.
     const lines = createInterface({ input: stdin, terminal: false });
     lines.once("line", () => lines.close());

@@ -56,7 +56,7 @@ Example:
         throw new CertkeepError("usage", {
           where: "certkeep.yaml, digest.routes",
           found: "no route",
-          expected: "one at least, with a name and a webhook",
+          expected: "at least one, with a name and a webhook",
           todo: "See what would be posted with: certkeep digest --dry-run",
         });
       }

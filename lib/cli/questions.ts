@@ -96,7 +96,9 @@ async function askIdentityPlace(suggested: string, io: Io, streams: Streams): Pr
     await text({
       ...streams,
       ...usual,
-      message: "Where should the identity go, which opens every backup? Outside any git work tree",
+      message:
+        "Where should the identity be saved? It opens every backup; choose a path outside any git " +
+        "work tree",
       validate: (value) =>
         suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,
     }),

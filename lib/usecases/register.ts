@@ -53,7 +53,7 @@ export async function runRegister(
   if (!(await ports.consent({ server, version, objects, rotates: before !== null })))
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
-      found: "no consent",
+      found: "cancelled",
       todo: "Nothing was changed",
     });
   const run: Run = { cluster, before, created: [], opened: [], isWritten: false };
@@ -99,7 +99,7 @@ export async function runRegister(
 async function removeConfigured(name: string, { configured, note }: RegisterPorts): Promise<void> {
   if (configured === null) return;
   if (await configured.remove())
-    note(`cluster ${name}: its entry in ${configured.file} is now this registration`);
+    note(`cluster ${name}: this registration replaces its entry in ${configured.file}`);
   else
     throw new CertkeepError("state_conflict", {
       where: configured.file,

@@ -211,7 +211,9 @@ describe("certkeep digest", () => {
     await configure(null);
     expect(await certkeep(["digest"])).toMatchObject({
       code: 2,
-      err: expect.stringContaining("digest.routes") as string,
+      err: expect.stringContaining(
+        "digest.routes: no route; expected at least one, with a name and a webhook",
+      ) as string,
     });
     expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 critical\n");
   });

@@ -126,7 +126,7 @@ describe("certkeep demo", () => {
     const steps: string[] = [];
     for (let step = 1; step <= 3; step += 1) {
       let text = "";
-      while (!text.endsWith("Press Enter to go on ")) {
+      while (!text.endsWith("Press Enter to continue ")) {
         const [chunk] = (await once(out, "data")) as [Buffer];
         text += chunk.toString("utf8");
       }

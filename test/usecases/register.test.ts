@@ -348,10 +348,19 @@ describe("registering", () => {
     expect([...at.objects.values()].filter(({ kind }) => kind === "Secret").length).toBe(2);
   });
 
+  it("replaces an entry of the same name in certkeep.yaml, and says so", async () => {
+    const at = world();
+    const configured = { file: "/c/certkeep.yaml", settings: "clusters", remove: async () => true };
+    await runRegister(REQUEST, { ...at.ports, configured });
+    expect(at.notes).toContain(
+      "cluster prod: this registration replaces its entry in /c/certkeep.yaml",
+    );
+  });
+
   it("without consent changes nothing", async () => {
     const at = world({ consents: false });
     expect((await refusal(runRegister(REQUEST, at.ports))).message).toContain(
-      "Nothing was changed",
+      "cancelled. Nothing was changed",
     );
     expect(at.objects.size + at.texts.size + at.credentials.size).toBe(0);
     expect(at.previews[0]?.objects.length).toBeGreaterThan(5);

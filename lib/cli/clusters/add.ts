@@ -180,7 +180,8 @@ function noteNarrowing(
     );
   else if (existing?.access == null && namespaces.length > 0)
     note(
-      `cluster ${name}: registers ${namespaces.join(", ")}. For other namespaces: ` +
+      `cluster ${name}: registering ${namespaces.length === 1 ? "namespace" : "namespaces"} ` +
+        `${namespaces.join(", ").replace(/, ([^,]+)$/, " and $1")}. To choose others: ` +
         "--namespace NAMESPACE, or --all-namespaces",
     );
 }
@@ -213,7 +214,7 @@ async function consent(
     writeLine(
       io.stderr,
       isShown
-        ? `This is applied:\n${manifestText(preview.objects).trimEnd()}`
+        ? `This will be applied:\n${manifestText(preview.objects).trimEnd()}`
         : `Applying ${count(preview.objects.length, "object")} (--print shows them)`,
     );
   if (options.yes === true) return true;

@@ -17,8 +17,7 @@ const WORDS = {
     "Restore the ACME account key that the certificate was issued under, then restart the node. " +
     "With another key, renewals are refused until the certificate expires",
   find_writer:
-    "Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and keep it " +
-    "from doing so",
+    "Find the tool that writes this Secret (a template, a GitOps sync, a clean-up), and stop it",
   read_sidecar_log:
     "Read the log of the pod that uses this Secret yourself: certkeep can't tell which one it is",
   restart: "Restart the pod: only that clears it, and the stored certificate is loaded again",
