@@ -237,9 +237,10 @@ function servingLines(view: PlanView, nameOf: (item: PlanItem) => string): strin
   const lines: string[] = [];
   for (const [clause, of] of groups) {
     const commands = [...new Set(of.map(commandOf).filter((command) => command !== null))];
-    const names = groups.size === 1 ? "" : `${namesText([...new Set(of.map(nameOf))])} `;
+    const served =
+      groups.size === 1 ? "Served" : `${namesText([...new Set(of.map(nameOf))])}: served`;
     lines.push(
-      ...wrap(plain(`Serving: ${names}${clause}${commands.length > 0 ? ":" : "."}`), view.width),
+      ...wrap(plain(`${served} ${clause}${commands.length > 0 ? ":" : "."}`), view.width),
       ...commands.slice(0, COMMANDS_SHOWN).map((command) => `  ${view.style.green(command)}`),
       ...(commands.length > COMMANDS_SHOWN
         ? [`  and ${commands.length - COMMANDS_SHOWN} more: certkeep restore --json lists them`]

@@ -291,6 +291,20 @@ describe("a restore in text", () => {
           expect(stringWidth(line), `${line}`).toBeLessThanOrEqual(width);
     });
 
+  it("says of generic TLS that a pod may have to reload it", () => {
+    const web = item("a.example.com", {
+      restart: { needed: "unknown", action: null, note: { reads: "by_program" } },
+    });
+    expect(planText(viewOf(120, { mode: "apply", items: [row(web, "done")] }))).toContain(
+      "Served once its pods reload it; ingress controllers reload on their own.",
+    );
+  });
+
+  it("shows the state of a Secret whose key is another's as explain does", () => {
+    const items = [row(item(host("shop"), { now: invalid("key_mismatch") }))];
+    expect(planText(viewOf(120, { items }))).toContain("  key mismatch  ");
+  });
+
   it("cuts names where a terminal has no room, and never in a pipe", () => {
     const items = [row(item(LONG_NAME))];
     expect(planText(viewOf(80, { items }))).not.toContain(`  ${LONG_NAME} `);

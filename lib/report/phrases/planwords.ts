@@ -10,7 +10,7 @@ const INVALID: Readonly<Record<string, string>> = {
   certificate_malformed: "unreadable",
   key_not_pem: "unreadable",
   key_malformed: "unreadable",
-  key_mismatch: "wrong key",
+  key_mismatch: "key mismatch",
   expired: "expired",
   not_yet_valid: "not yet valid",
   name_mismatch: "wrong name",

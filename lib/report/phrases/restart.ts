@@ -6,7 +6,7 @@ const PLAIN: Readonly<
 > = {
   none: "",
   nobody: "no pod has to restart",
-  not_known: "it is unknown whether one is needed",
+  not_known: "unknown whether needed",
   operator_if_running:
     "if the operator already runs: it reads the Secret only when it starts. None before its " +
     "first start",
@@ -23,8 +23,8 @@ const PLAIN: Readonly<
   proxy_at_start: "the proxy reads the Secret only when it starts",
   pod_at_start: "the pod of the same name reads it only when it starts",
   by_program:
-    "it is unknown whether one is needed; ingress controllers see the change by themselves; a " +
-    "pod that mounts it reads it when its program does",
+    "unknown whether needed; ingress controllers reload on their own; a pod that mounts it serves " +
+    "it once its program reloads it",
 };
 
 /** A clause; empty where there is nothing to say. */
@@ -40,7 +40,7 @@ export function restartText(note: RestartNote): string {
 interface Served {
   /** In a table's cell. */
   readonly word: string;
-  /** After "Serving:"; a command follows where there is one. */
+  /** After "Served"; a command follows where there is one. */
   readonly clause: string;
 }
 
@@ -49,7 +49,7 @@ const AFTER_RESTART: Served = { word: "after restart", clause: "after a restart"
 const SERVED: Readonly<Record<RestartNote["reads"], Served | null>> = {
   none: null,
   nobody: null,
-  not_known: { word: "unknown", clause: "unknown; restart the pods that use it" },
+  not_known: { word: "unknown", clause: "at an unknown time; restart the pods that use it" },
   operator_if_running: {
     word: "after restart",
     clause: "after a restart, if the operator is already running",
@@ -68,7 +68,7 @@ const SERVED: Readonly<Record<RestartNote["reads"], Served | null>> = {
   pod_at_start: AFTER_RESTART,
   by_program: {
     word: "when reloaded",
-    clause: "when its pods reload it; ingress controllers do so by themselves",
+    clause: "once its pods reload it; ingress controllers reload on their own",
   },
   sidecar_if_running: {
     word: "after restart",
