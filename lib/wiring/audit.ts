@@ -13,9 +13,9 @@ import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
 import {
+  clusterMeant,
   connectCluster,
   contextSettings,
-  isContext,
   type ContextRef,
   type InteractiveAuth,
 } from "./connect.ts";
@@ -115,19 +115,21 @@ async function composeTargets(
   const { clusters, contextRef = null } = world;
   const byContext = (context: string | null): Promise<AuditTarget> =>
     connectTarget(null, contextSettings(context, config, world), false, world, kubeconfigs);
-  if (clusters.length === 0 && (contextRef !== null || (names.length === 0 && registry === null)))
-    return [await byContext(contextRef?.context ?? null)];
-  if (names.length === 0 && registry !== null && clusters.length === 0)
+  const context = contextRef?.context ?? null;
+  const asked = clusters.length === 0 && context !== null ? [context] : clusters;
+  if (asked.length === 0 && (contextRef !== null || (names.length === 0 && registry === null)))
+    return [await byContext(null)];
+  if (names.length === 0 && registry !== null && asked.length === 0)
     world.progress.note(
       `no cluster is registered in ${registry}. Register one: certkeep clusters add NAME ` +
         "--context CTX",
     );
-  const targets = clusters.length === 0 ? names : clusters;
   return Promise.all(
-    targets.map(async (name) => {
-      if (await isContext(name, settings, world)) return byContext(name);
-      if (!names.includes(name)) throw unknownCluster(name, names, registry);
-      return namedTarget(name, settings, world);
+    (asked.length === 0 ? names : asked).map(async (name) => {
+      const cluster = await clusterMeant(name, settings, world);
+      if (cluster === null) return byContext(name);
+      if (!names.includes(cluster)) throw unknownCluster(cluster, names, registry);
+      return namedTarget(cluster, settings, world);
     }),
   );
 }

@@ -52,10 +52,32 @@ export function namedKubeconfig({ contextRef, env, cwd }: ContextWorld): string 
 }
 
 /**
+ * The cluster that a name on the command line means, whether or not there is one; `null`: it is a
+ * context that no cluster is configured by.
+ */
+export async function clusterMeant(
+  name: string,
+  settings: Pick<ComposedSettings, "names" | "config">,
+  world: ContextWorld,
+): Promise<string | null> {
+  return (await isContext(name, settings, world))
+    ? configuredBy(name, settings.config, namedKubeconfig(world))
+    : name;
+}
+
+/** The only cluster that the configuration reaches by this context of the same kubeconfig. */
+function configuredBy(context: string, { clusters }: Config, file: string | null): string | null {
+  const [first, ...others] = clusters.filter(
+    (entry) => entry.context === context && entry.kubeconfig === file,
+  );
+  return first === undefined || others.length > 0 ? null : first.name;
+}
+
+/**
  * Whether a name on the command line is a context's: with `--context` or `--kubeconfig`, where no
  * cluster is registered, and where no cluster has the name.
  */
-export async function isContext(
+async function isContext(
   name: string,
   { names, config }: Pick<ComposedSettings, "names" | "config">,
   world: ContextWorld,

@@ -22,9 +22,9 @@ import type {
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
 import {
+  clusterMeant,
   connectCluster,
   contextSettings,
-  isContext,
   namedKubeconfig,
   type ConnectWorld,
   type ContextRef,
@@ -47,8 +47,13 @@ export interface DoctorWorld extends IdentityWorld, ConnectWorld {
 export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, trust, registered, broken, names, stores } = settings;
-  const chosen = chosenOf(world);
-  const contexts = await contextsOf(chosen, settings, world);
+  const asked = chosenOf(world);
+  const meant = await Promise.all(asked.map((name) => clusterMeant(name, settings, world)));
+  const chosen = asked.map((name, index) => meant[index] ?? name);
+  const contexts =
+    asked.length > 0
+      ? asked.filter((_, index) => meant[index] === null)
+      : await currentContext(settings, world);
   const unknown = chosen.find((name) => !names.includes(name) && !contexts.includes(name));
   if (unknown !== undefined && settings.registryFailure === null)
     throw unknownCluster(unknown, names, config.stores.registry);
@@ -128,15 +133,11 @@ function chosenOf({ clusters, contextRef }: DoctorWorld): readonly string[] {
   return contextRef?.context == null ? clusters : [contextRef.context];
 }
 
-/** Those that are asked for, else the current one, as an audit takes it. */
-async function contextsOf(
-  chosen: readonly string[],
-  settings: ComposedSettings,
+/** The current context, as an audit takes it where nothing is asked for. */
+async function currentContext(
+  { names, config }: ComposedSettings,
   world: DoctorWorld,
 ): Promise<readonly string[]> {
-  const { names, config } = settings;
-  const areContexts = await Promise.all(chosen.map((name) => isContext(name, settings, world)));
-  if (chosen.length > 0) return chosen.filter((_, index) => areContexts[index]);
   if (world.contextRef == null && (names.length > 0 || config.stores.registry !== null)) return [];
   const file = namedKubeconfig(world);
   const kubeconfig = await loadKubeconfig({

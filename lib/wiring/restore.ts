@@ -12,9 +12,9 @@ import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings } from "./audit.ts";
 import {
+  clusterMeant,
   connectCluster,
   contextSettings,
-  isContext,
   type ContextRef,
   type InteractiveAuth,
 } from "./connect.ts";
@@ -76,20 +76,25 @@ async function composeTarget(
   world: RestoreWorld,
 ): Promise<RestoreTarget> {
   const { config, broken, names, kubeconfigs, registered: registrations } = composed;
-  const byContext = await isContext(world.cluster, composed, world);
-  if (!byContext && !names.includes(world.cluster))
-    throw unknownCluster(world.cluster, names, config.stores.registry);
-  const isRegistered = !byContext && registrations.includes(world.cluster);
-  const unusable = byContext ? undefined : broken.find(({ name }) => name === world.cluster);
-  const entry = byContext
-    ? contextSettings(world.cluster, config, world)
-    : settingsFor(config, world.cluster);
+  const cluster = await clusterMeant(world.cluster, composed, world);
+  if (cluster !== null && !names.includes(cluster))
+    throw unknownCluster(cluster, names, config.stores.registry);
+  const isRegistered = cluster !== null && registrations.includes(cluster);
+  const unusable = broken.find(({ name }) => name === cluster);
+  const entry =
+    cluster === null
+      ? contextSettings(world.cluster, config, world)
+      : {
+          ...settingsFor(config, cluster),
+          // A context that a person names is the credential that restores, too.
+          ...(world.contextRef == null ? {} : { restoreKubeconfig: null }),
+        };
   const settings = auditSettings(entry);
   if (world.offline !== null) {
     const folder = pathOf(world.offline, world);
     return {
       name: null,
-      title: world.cluster,
+      title: cluster ?? world.cluster,
       server: `file:${folder}`,
       homeNamespace: null,
       settings,
@@ -100,8 +105,8 @@ async function composeTarget(
   const connection = await connectCluster(entry, "restore", isRegistered, world, kubeconfigs);
   const options = { userAgent: "certkeep", concurrency: 16 };
   return {
-    name: byContext ? null : world.cluster,
-    title: byContext ? connection.title : world.cluster,
+    name: cluster,
+    title: cluster ?? connection.title,
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     settings,
@@ -111,7 +116,7 @@ async function composeTarget(
     writer: createClusterWriter(connection, options),
     access: {
       self: createSelfAccess(connection, options),
-      cluster: world.cluster,
+      cluster: cluster ?? world.cluster,
       registration: isRegistered
         ? {
             parts: entry.access?.parts ?? [],

@@ -1,5 +1,5 @@
 /** The options that kubectl's users expect: --context, --kubeconfig, -n, -A, -o. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -93,6 +93,39 @@ describe("--context and --kubeconfig", () => {
   ])("audit %s: that context, whatever certkeep.yaml registers", async (args, expected) => {
     const ended = await certkeep("audit", ...args.split(" "), "--json");
     expect([ended.code, ended.err, audited(ended)]).toEqual([0, "", [expected]]);
+  });
+
+  it.each([
+    ["--context here", "- {name: prod, context: here}", "prod"],
+    ["here", "- {name: prod, context: here}", "prod"],
+    ["--kubeconfig kubeconfig --context here", "- {name: prod, context: here}", "here"],
+    [
+      "--kubeconfig kubeconfig --context here",
+      "- {name: prod, kubeconfig: kubeconfig, context: here}",
+      "prod",
+    ],
+    [
+      "--context here",
+      "- {name: prod, context: here}\n  - {name: more, context: here, namespaces: [shop]}",
+      "here",
+    ],
+  ])("%s, with %s: is %s in audit, doctor and restore", async (args, entries, title) => {
+    const file = join(folder, "certkeep.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(/- \{name: prod.*\}/, entries), { mode: 0o600 });
+    const audit = await certkeep("audit", ...args.split(" "), "--json");
+    expect([audit.code, audit.err, audited(audit)]).toEqual([0, "", [[title, 2]]]);
+    const keys = (await readdir(join(folder, "state"))).filter((name) =>
+      name.startsWith("cluster-"),
+    );
+    expect(keys).toEqual([expect.stringMatching(title === "prod" ? /^cluster-prod\b/ : /-uid-/)]);
+    const doctor = await certkeep("doctor", ...args.split(" "));
+    expect(doctor.out).toContain(title);
+    world.sandbox.remove("tailscale", DOMAIN);
+    const [first = "", ...rest] = args.split(" ");
+    const restore = first.startsWith("--") ? [DOMAIN, first, ...rest] : [first, DOMAIN];
+    expect(await certkeep("restore", ...restore, "--apply")).toMatchObject({ code: 0, err: "" });
+    expect(world.sandbox.all().map(({ metadata }) => metadata.name)).toContain(DOMAIN);
   });
 
   it("say where a context or a file isn't", async () => {
