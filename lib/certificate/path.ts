@@ -85,12 +85,31 @@ export async function findWindows(search: PathSearch): Promise<PathResult> {
     }
     at = state.nextMs;
   }
+  if (windows.length === 0 && anchor === null) await dropIdleTimes(search, pool, obstacles);
   return { windows, obstacles, anchor };
+}
+
+const TIMES: readonly Reason[] = ["intermediate_expired", "intermediate_not_yet_valid"];
+
+/** A time stands in the way only of a path that leads to an anchor but for it. */
+async function dropIdleTimes(
+  search: PathSearch,
+  pool: Pool,
+  obstacles: Set<Reason>,
+): Promise<void> {
+  if (!TIMES.some((reason) => obstacles.has(reason))) return;
+  const met = new Set<Reason>();
+  const state: State = { ...search, pool, at: null, checks: 0, obstacles: met, nextMs: 0 };
+  const chains = await buildChains([search.leaf], state);
+  if (chains.length > 0 || met.has("too_many_paths")) return;
+  for (const reason of TIMES) obstacles.delete(reason);
+  for (const reason of met) obstacles.add(reason);
 }
 
 interface State extends PathSearch {
   pool: Pool;
-  at: number;
+  /** Milliseconds since 1970; `null`: times don't count. */
+  at: number | null;
   checks: number;
   obstacles: Set<Reason>;
   /** First later instant at which the search could go another way. */
@@ -136,15 +155,21 @@ function refuseIssuer(
 ): Reason | null {
   const { known } = candidate;
   if (known.unhandledCritical.length > 0) return "unhandled_critical_extension";
-  if (state.at < candidate.notBeforeMs) {
-    if (candidate.notBeforeMs < state.nextMs) state.nextMs = candidate.notBeforeMs;
-    return "intermediate_not_yet_valid";
-  }
-  if (state.at > candidate.notAfterMs) return "intermediate_expired";
-  if (candidate.notAfterMs < state.nextMs) state.nextMs = candidate.notAfterMs + 1;
+  const untimely = state.at === null ? null : refuseTime(candidate, state.at, state);
+  if (untimely !== null) return untimely;
   if (!isAnchor && (!known.basicConstraintsValid || !known.isCa)) return "not_a_ca";
   if (known.basicConstraintsValid && known.maxPathLen >= 0 && chainLength - 1 > known.maxPathLen)
     return "path_too_long";
+  return null;
+}
+
+function refuseTime(candidate: Certificate, at: number, state: State): Reason | null {
+  if (at < candidate.notBeforeMs) {
+    if (candidate.notBeforeMs < state.nextMs) state.nextMs = candidate.notBeforeMs;
+    return "intermediate_not_yet_valid";
+  }
+  if (at > candidate.notAfterMs) return "intermediate_expired";
+  if (candidate.notAfterMs < state.nextMs) state.nextMs = candidate.notAfterMs + 1;
   return null;
 }
 

@@ -150,6 +150,14 @@ describe("reasons", () => {
     expect(at("2026-05-01T00:00:00Z")).toEqual(["intermediate_not_yet_valid"]);
   });
 
+  test.each(["time windows 0 5", "time windows 2 0"])(
+    "a time isn't why where no anchor is reached at any time: %s",
+    async (name) => {
+      const options = { dnsName: "", anchors: anchorsFromPem(""), verifier: new Verifier() };
+      expect((await judge(vector(name), options)).reasons).toEqual(["unknown_issuer"]);
+    },
+  );
+
   test("every code is snake_case and has a sentence", () => {
     for (const code of REASONS) {
       expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
