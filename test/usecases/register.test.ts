@@ -350,7 +350,7 @@ describe("registering", () => {
 
   it("replaces an entry of the same name in certkeep.yaml, and says so", async () => {
     const at = world();
-    const configured = { file: "/c/certkeep.yaml", settings: "clusters", remove: async () => true };
+    const configured = { file: "/c/certkeep.yaml", settings: "", remove: async () => true };
     await runRegister(REQUEST, { ...at.ports, configured });
     expect(at.notes).toContain(
       "cluster prod: this registration replaces its entry in /c/certkeep.yaml",
