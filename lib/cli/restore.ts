@@ -181,6 +181,7 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
     const progress = createProgress(io);
     const { target, ports } = await composeRestore({
       cluster,
+      names,
       contextRef: contextRef(options),
       ...configWorld(io, options),
       ...(await identityWorld(io, options)),

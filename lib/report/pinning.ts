@@ -60,8 +60,8 @@ export function notPinnedParts(named: Named, differs: NotPinned, done: string): 
     where: `cluster ${named.called}`,
     ...mismatchText(differs),
     todo:
-      `${done}. If ${REASONS[differs.kind]}: ${pinCommand(named, differs.kind)}    Otherwise ` +
-      "correct the context or the registration",
+      `${done}. Correct the context or the registration, or, if ${REASONS[differs.kind]}: ` +
+      pinCommand(named, differs.kind),
   };
 }
 
@@ -117,8 +117,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
         found: "a registration whose server any public authority may vouch for",
         expected: "the cluster's own CA in its kubeconfig",
         todo:
-          `Register it with certificate-authority-data: ${pinCommand(registered, "address")}    ` +
-          `Or restore from the command line: ${byHand(null)}`,
+          "Add certificate-authority-data to its kubeconfig, then register it " +
+          `(${pinCommand(registered, "address")}), or restore from the command line: ` +
+          byHand(null),
       };
     case "pinned_by_audit":
       return {

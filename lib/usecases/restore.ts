@@ -70,7 +70,7 @@ async function restoreFrom(
   request: RestoreRequest,
   ports: RestorePorts,
 ): Promise<RestoreRun> {
-  const chosen = await choose(source, request, ports);
+  const chosen = await choose(source, target.title, request, ports);
   if (
     request.as !== null &&
     chosen.choices.filter(({ kind }) => kind !== "account-key").length > 1

@@ -67,8 +67,9 @@ function usualPath(): string {
   return join(localPaths().identities, "identity.txt");
 }
 
-const NAME_IT = "Name where it is: --identity FILE";
-const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml. Without it no backup can be decrypted`;
+const NAME_IT = "Name the identity with --identity FILE";
+const BY_HAND = `${NAME_IT} (your password manager may have it)`;
+const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml (your password manager may have it)`;
 
 function missing(where: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("identity_invalid", {
@@ -79,8 +80,8 @@ function missing(where: string, found: string, todo: string): CertkeepError {
   });
 }
 
-function noneAt(path: string, todo: string): CertkeepError {
-  return missing(path, "no identity", todo);
+function noneAt(where: string, todo: string): CertkeepError {
+  return new CertkeepError("identity_invalid", { where, found: "no such file", todo });
 }
 
 async function openerOf(
@@ -120,8 +121,8 @@ async function read(
     });
   }
   const path = pathOf(reference.replace(/^file:/, ""), world);
-  const bytes = await readFileOrNull(path, world, settings, NAME_IT);
-  if (bytes === null) throw noneAt(path, NAME_IT);
+  const bytes = await readFileOrNull(path, world, settings, BY_HAND);
+  if (bytes === null) throw noneAt(path, BY_HAND);
   return bytes;
 }
 

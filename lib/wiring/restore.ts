@@ -21,12 +21,14 @@ import {
 import { composeOpener, type IdentityWorld } from "./identity.ts";
 import { kitOf } from "./kit.ts";
 import { pathOf } from "./path.ts";
-import { composeSettings, type ComposedSettings, unknownCluster } from "./settings.ts";
+import { composeSettings, type ComposedSettings, notACluster } from "./settings.ts";
 import { realTimer } from "../adapters/timer.ts";
 
 export interface RestoreWorld extends IdentityWorld {
   /** A cluster of the configuration, or a context. */
   readonly cluster: string;
+  /** What is named after it. */
+  readonly names?: readonly string[];
   readonly contextRef?: ContextRef | null;
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
@@ -78,7 +80,7 @@ async function composeTarget(
   const { config, broken, names, kubeconfigs, registered: registrations } = composed;
   const cluster = await clusterMeant(world.cluster, composed, world);
   if (cluster !== null && !names.includes(cluster))
-    throw unknownCluster(cluster, names, config.stores.registry);
+    throw notACluster([cluster, ...(world.names ?? [])], names, config.stores.registry);
   const isRegistered = cluster !== null && registrations.includes(cluster);
   const unusable = broken.find(({ name }) => name === cluster);
   const entry =

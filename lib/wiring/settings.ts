@@ -14,6 +14,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Bearer } from "../rbac/table.ts";
+import { commandLine, literal } from "../report/shell.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, secretValues } from "./aws.ts";
 import { composeConfig, type ConfigWorld, ownTexts } from "./config.ts";
 import { readRegistry, type Reach } from "./registry.ts";
@@ -185,10 +186,36 @@ export function unknownCluster(
   return new CertkeepError("usage", {
     where: `cluster ${cluster}`,
     found: `no such cluster in ${registry ?? "the configuration"}`,
-    expected: names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`,
+    expected:
+      names.length === 0
+        ? "one that is registered, or a context of your kubeconfig"
+        : `one of: ${names.join(", ")}, or a context of your kubeconfig`,
     todo:
       near === null
         ? `Register it: certkeep clusters add ${cluster} --context CTX`
         : `Did you mean ${near}?`,
+  });
+}
+
+/** The same for the first word of a restore, where the cluster may have been left out. */
+export function notACluster(
+  words: readonly [string, ...string[]],
+  names: readonly string[],
+  registry: string | null,
+): CertkeepError {
+  const [first] = words;
+  const [only = "", ...others] = names;
+  if (!/[./]/.test(first) || names.length === 0 || meant(first, names) !== null)
+    return unknownCluster(first, names, registry);
+  const command = literal("certkeep restore");
+  const offered =
+    others.length === 0
+      ? commandLine(command, only, ...words)
+      : commandLine(command, literal("CLUSTER"), ...words);
+  return new CertkeepError("usage", {
+    where: "certkeep restore",
+    found: `${first} isn't a cluster`,
+    expected: `one of: ${names.join(", ")}, or a context of your kubeconfig`,
+    todo: `The cluster comes first${offered === null ? "" : `: ${offered}`}`,
   });
 }

@@ -151,6 +151,9 @@ describe("certkeep restore", () => {
     const [command = []] = offered((await certkeep(["restore", DOMAIN, ...given])).out);
     expect(command.slice(0, 6)).toEqual(["restore", DOMAIN, ...given]);
     expect((await certkeep(command)).out).toContain("Restored 1 of 1; read back and verified.");
+    expect((await certkeep(["restore", "nothing.example", ...given])).err).toMatch(
+      /^certkeep: cluster here: nothing known of nothing\.example;/m,
+    );
   });
 
   it("offers for a missing namespace and an immutable Secret what restores them", async () => {
@@ -243,7 +246,7 @@ describe("certkeep restore", () => {
       "an identity file that isn't there",
       ["restore", "prod", "--all", "--identity", "nowhere.txt"],
       2,
-      /nowhere\.txt: no identity/,
+      /nowhere\.txt: no such file\. Name the identity with --identity FILE \(your password manager may have it\)\.$/m,
     ],
     [
       "an environment variable that isn't set",
@@ -255,7 +258,19 @@ describe("certkeep restore", () => {
       "a version that nothing has",
       ["restore", "prod", "--version", "0123456789ab"],
       2,
-      /nothing known of 0123456789ab/,
+      /cluster prod: nothing known of 0123456789ab/,
+    ],
+    [
+      "a domain without its cluster",
+      ["restore", "shop.example.com", "tailscale/x"],
+      2,
+      /shop\.example\.com isn't a cluster; .*The cluster comes first: certkeep restore prod shop\.example\.com tailscale\/x$/m,
+    ],
+    [
+      "a cluster that there isn't",
+      ["restore", "elsewhere", "shop.example.com"],
+      2,
+      /cluster elsewhere: no such cluster.*expected one of: prod, or a context of your kubeconfig/,
     ],
   ] as const)("%s: one plain message", async (_name, args, code, words) => {
     const ended = await certkeep(args);
@@ -280,7 +295,9 @@ describe("certkeep restore", () => {
       );
       const plan = ["restore", "prod", DOMAIN] as const;
       const config = { env: { XDG_CONFIG_HOME: join(folder, "config") } };
-      expect((await certkeep(plan, config)).err).toMatch(/no identity.*--identity FILE/s);
+      expect((await certkeep(plan, config)).err).toMatch(
+        /identity\.txt: no such file\. .*--identity FILE/s,
+      );
       expect(
         (await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` }))
           .code,

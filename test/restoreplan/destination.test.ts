@@ -127,5 +127,6 @@ describe("a restore by the function", () => {
     const parts = refusal === null ? null : refusalParts("prod", refusal);
     expect(parts?.found).toContain(found);
     expect(parts?.todo).toMatch(/certkeep (clusters add|restore) prod/);
+    expect(parts?.todo).not.toContain("  ");
   });
 });

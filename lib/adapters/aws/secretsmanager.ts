@@ -121,9 +121,8 @@ export function scheduledForDeletion(
     where: `secretsmanager://${name}`,
     found: "the secret is scheduled for deletion, so it can't be read or recreated",
     todo:
-      `Delete it now: aws secretsmanager delete-secret --force-delete-without-recovery ` +
-      `--secret-id ${name}    Or bring it back: aws secretsmanager restore-secret --secret-id ` +
-      name,
+      "Delete it now (aws secretsmanager delete-secret --force-delete-without-recovery " +
+      `--secret-id ${name}), or bring it back: aws secretsmanager restore-secret --secret-id ${name}`,
   });
 }
 

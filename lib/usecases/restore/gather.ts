@@ -88,6 +88,7 @@ export interface Chosen {
  */
 export async function choose(
   source: Source,
+  title: string,
   request: RestoreRequest,
   ports: RestorePorts,
 ): Promise<Chosen> {
@@ -124,7 +125,7 @@ export async function choose(
       suggestion === null ? name : `${name} (did you mean ${suggestion}?)`,
     );
     throw new CertkeepError("usage", {
-      where: `cluster ${source.target}`,
+      where: `cluster ${title}`,
       found: `nothing known of ${lines.join(", ")}`,
       expected: "a domain, a Secret, NAMESPACE/SECRET, or a pattern of what an audit saw",
       todo: "List them: certkeep backups",

@@ -1,5 +1,6 @@
 /** The registry in memory: the contract, answers that are lost, and who is denied. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { scheduledForDeletion } from "../../../lib/adapters/aws/secretsmanager.ts";
 import { createSecretRegistry } from "../../../lib/adapters/aws/registry.ts";
 import { createSecretRegistrations } from "../../../lib/adapters/aws/registrations.ts";
 import { CertkeepError, isCertkeepError } from "../../../lib/error.ts";
@@ -140,4 +141,12 @@ it("is told to wait where a name is being deleted", async () => {
     /a secret of this name is being deleted/,
   );
   await expect(registry().read("prod")).rejects.toThrow(/scheduled for deletion/);
+});
+
+it("names both ways out of a scheduled deletion", () => {
+  expect(scheduledForDeletion("certkeep/prod").parts.todo).toBe(
+    "Delete it now (aws secretsmanager delete-secret --force-delete-without-recovery " +
+      "--secret-id certkeep/prod), or bring it back: aws secretsmanager restore-secret " +
+      "--secret-id certkeep/prod",
+  );
 });
