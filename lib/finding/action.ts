@@ -63,7 +63,13 @@ export type Action =
   /** Register the first cluster; the person fills in which. */
   | { readonly kind: "clustersAddFirst" }
   /** Register again with more parts of the permissions, besides those that it has. */
-  | { readonly kind: "addParts"; readonly cluster: string; readonly parts: readonly Part[] }
+  | {
+      readonly kind: "addParts";
+      readonly cluster: string;
+      readonly parts: readonly Part[];
+      /** What the person brings for the restoring credential; absent: certkeep creates it. */
+      readonly brings?: "role" | "credentials";
+    }
   /** Register one more Secret by its name, which the person fills in. */
   | { readonly kind: "nameSecret"; readonly cluster: string }
   | { readonly kind: "clustersRemove"; readonly cluster: string }
@@ -89,6 +95,13 @@ export function registersFirst(first: Action | undefined): boolean {
 export function registerAgain(cluster: string, kind: string | null = null): Action {
   const brings = kind === "certificate" || kind === "kubeconfig";
   return { kind: "clustersAdd", cluster, rebuilt: false, ...(brings ? { brings } : {}) };
+}
+
+/** Add a restoring credential to a registration. `kind`: of its credentials. */
+export function allowRestores(cluster: string, kind: string | null): Action {
+  const add = { kind: "addParts", cluster, parts: ["restore"] } as const;
+  if (kind === "eks") return { ...add, brings: "role" };
+  return kind === "certificate" || kind === "kubeconfig" ? { ...add, brings: "credentials" } : add;
 }
 
 export function restoreAction(

@@ -133,6 +133,11 @@ const FIXED = {
   apiServices: "kubectl get apiservices",
 } as const satisfies Partial<Record<Action["kind"], string>>;
 
+const BROUGHT = {
+  role: "--restore-role ARN",
+  credentials: "--credential FILE --restore-credential FILE",
+} as const;
+
 function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" }>): string | null {
   return commandLine(
     literal("certkeep clusters add"),
@@ -179,6 +184,7 @@ export function commandOf(action: Action): string | null {
         literal("certkeep clusters add"),
         action.cluster,
         ...action.parts.flatMap((part) => [literal("--with"), part]),
+        ...(action.brings === undefined ? [] : [literal(BROUGHT[action.brings])]),
       );
     case "nameSecret":
       return commandLine(

@@ -60,7 +60,7 @@ const TITLES: Readonly<Record<string, string>> = {
   permission: "permissions",
   namespace: "permissions",
   excess: "permissions",
-  "restore-credential": "restore credential",
+  "restore-credential": "restores",
 };
 
 const HEADINGS: readonly (readonly [Level, string])[] = [

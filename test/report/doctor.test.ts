@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type DoctorLine, doctorText } from "../../lib/report/doctor.ts";
 import { PLAIN } from "../../lib/report/text.ts";
+import { allowRestores } from "../../lib/finding/action.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { failed, line } from "../../lib/usecases/doctor/line.ts";
 
@@ -48,6 +49,12 @@ const BAD: readonly DoctorLine[] = [
     { cluster: "prod" },
   ),
   line(
+    "restore-credential",
+    "warn",
+    { seen: "no_restoring" },
+    { cluster: "prod", action: allowRestores("prod", "eks") },
+  ),
+  line(
     "audit",
     "warn",
     { seen: "audited", agoMs: 27 * 3_600_000, isComplete: false },
@@ -73,7 +80,7 @@ describe("the doctor's page", () => {
   it("puts problems first, counts what is OK, and lists it with -v", () => {
     const page = { width: 80, style: PLAIN };
     const brief = doctorText(BAD, { ...page, verbose: false });
-    expect(brief.split("\n")[0]).toBe("2 problems, 2 warnings, 1 OK (-v lists them)");
+    expect(brief.split("\n")[0]).toBe("2 problems, 3 warnings, 1 OK (-v lists them)");
     expect(brief.indexOf("connection refused")).toBeLessThan(brief.indexOf("nothing posted yet"));
     expect(brief).not.toContain("/etc/certkeep.yaml");
     expect(doctorText(BAD, { ...page, verbose: true })).toContain("/etc/certkeep.yaml");

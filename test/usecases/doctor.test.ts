@@ -248,6 +248,12 @@ interface Break {
   readonly code: number;
 }
 
+/** Registered without `--with restore`. */
+function readOnly(entry: Record<string, unknown>, access: object = { kind: "token" }): void {
+  delete entry["restoreKubeconfig"];
+  entry["access"] = { ...access, parts: PLAN.parts.filter((part) => part !== "restore") };
+}
+
 const servers: Server[] = [];
 const impostors: Sandbox[] = [];
 
@@ -599,6 +605,24 @@ const BREAKS: readonly Break[] = [
     code: 0,
   },
   {
+    name: "a registration without a restoring credential",
+    do: ({ edit }) => edit("clusters/prod.yaml", (entry) => readOnly(entry)),
+    line: "warn prod restore-credential",
+    text: /^No restoring credential, so a restore from here is refused$/,
+    command: /^certkeep clusters add prod --with restore$/,
+    code: 0,
+  },
+  {
+    name: "a registration with brought credentials, and none that restores",
+    do: ({ edit }) =>
+      edit("clusters/prod.yaml", (entry) => readOnly(entry, { kind: "certificate" })),
+    line: "warn prod restore-credential",
+    text: /^No restoring credential, so a restore from here is refused$/,
+    command:
+      /^certkeep clusters add prod --with restore --credential FILE --restore-credential FILE$/,
+    code: 0,
+  },
+  {
     name: "a cluster that is registered twice",
     do: ({ file }) =>
       writeFileSync(file("clusters/twin.yaml"), readFileSync(file("clusters/prod.yaml"))),
@@ -670,6 +694,14 @@ describe("doctor names what is broken:", () => {
     },
     60_000,
   );
+
+  it("no missing restoring credential where the reading one may restore", async () => {
+    setup.edit("clusters/prod.yaml", (entry) => {
+      readOnly(entry);
+      entry["kubeconfig"] = "prod.restore.kubeconfig";
+    });
+    expect(amiss((await doctor()).lines)).not.toContain("warn prod restore-credential");
+  });
 
   it("a clock that is six minutes off, and one that is a minute off", async () => {
     setup.nowMs += 60_000;

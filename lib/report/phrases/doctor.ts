@@ -81,6 +81,7 @@ interface Seen {
   namespace_roles: { readonly bearer: Bearer; readonly namespaces: readonly string[] };
   excess: { readonly bearer: Bearer; readonly excess: Excess; readonly isAccepted: boolean };
   no_excess: { readonly bearer: Bearer; readonly isIncomplete: boolean };
+  no_restoring: None;
   one_credential: None;
   restore_accepted: None;
   restore_not_pinned: { readonly differs: NotPinned };
@@ -170,7 +171,8 @@ const CLUSTER = {
   lists_secrets: () => "New certificates are found by listing Secrets",
   lists_nothing: () =>
     "Only named Secrets are audited: certkeep doesn't find new certificates. Name each new one",
-  not_registered: () => "Not registered: certkeep uses your own credential",
+  not_registered: () =>
+    "Not registered: certkeep uses your own credential. Add --with restore to allow restores too",
   not_pinned: ({ differs }) => {
     const { found, expected } = mismatchText(differs);
     return `${found}; expected ${expected}. certkeep neither audits nor restores it meanwhile`;
@@ -203,6 +205,7 @@ const CLUSTER = {
   no_excess: ({ bearer, isIncomplete }) =>
     `The ${WHO[bearer]} credential has no other ` +
     `permissions${isIncomplete ? ", as far as the server can say" : ""}`,
+  no_restoring: () => "No restoring credential, so a restore from here is refused",
   one_credential: () => "Restores use the reading credential, so an attacked audit could write",
   restore_accepted: () => "The restoring credential is accepted",
   restore_not_pinned: ({ differs }) => `A restore would refuse: ${mismatchText(differs).found}`,

@@ -5,7 +5,7 @@
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { clusterNameFor } from "../../config/settings.ts";
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
-import { type Action, pinAction, registerAgain } from "../../finding/action.ts";
+import { type Action, allowRestores, pinAction, registerAgain } from "../../finding/action.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
 import { excessOf, parseRules } from "../../rbac/excess.ts";
@@ -141,6 +141,7 @@ class ClusterCheck {
     for (const group of await self.deadGroups())
       this.#put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
     const missing = await this.#checkPermissions(connection, "read");
+    if (registered && !wantsRestore(this.#plan.parts)) await this.#checkReadOnly(connection);
     const recorded = named ? this.#state : await this.#stateOfContext(connection, identity);
     const differs = recorded === null ? null : notPinned(recorded, identity);
     if (!isNamedBy(missing, differs)) this.#checkIdentity(identity, recorded, differs);
@@ -284,6 +285,16 @@ class ClusterCheck {
     const isIncomplete = granted.some(({ incomplete }) => incomplete);
     if (found.length === 0)
       this.#put("excess", "pass", { seen: "no_excess", bearer, isIncomplete });
+  }
+
+  /** Restores then use the reading credential, which a broad one may allow. */
+  async #checkReadOnly({ self }: ExaminedConnection): Promise<void> {
+    const { name, access } = this.#cluster;
+    if (hasRestoring(this.#cluster)) return;
+    const plan = { ...this.#plan, parts: ["restore"] } as const;
+    if ((await missingOf(self, questionsOf(plan, "restore"))).length === 0) return;
+    const action = allowRestores(name, access?.kind ?? null);
+    this.#put("restore-credential", "warn", { seen: "no_restoring" }, action);
   }
 
   async #checkRestoring(): Promise<void> {
