@@ -73,7 +73,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("why certificates are reis
     expect(causes).toEqual(["storage proven"]);
     expect(document.diagnoses[0]?.causes[0]?.evidence[0]).toMatchObject({
       source: "access",
-      text: expect.stringContaining("system:serviceaccount:tailscale:pg may not get or patch it"),
+      text: expect.stringContaining(
+        "system:serviceaccount:tailscale:pg isn't allowed to get or patch it",
+      ),
     });
     expect(text).toContain(`kubectl get rolebinding ${DOMAIN} -n tailscale -o yaml`);
     expect(document.findings.find(({ code }) => code === "reissued_without_need")?.why).toMatch(

@@ -46,7 +46,9 @@ describe("items", () => {
     expect(new Set(shop?.findings.map(({ code }) => code))).toEqual(
       new Set(["secret_lost", "storage_forbidden", "issued_not_stored", "rate_limited"]),
     );
-    expect(plainText(shop?.cause ?? [])).toContain("may not patch or update the Secret (403)");
+    expect(plainText(shop?.cause ?? [])).toContain(
+      "isn't allowed to patch or update the Secret (403)",
+    );
     expect(plainText(shop?.cause ?? [])).toContain("5 certificates issued and lost");
     expect(shop?.fix.commands).toEqual(["certkeep restore prod shop.tail1a2b3.ts.net --apply"]);
     expect(shop?.more).toEqual({

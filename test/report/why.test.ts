@@ -123,7 +123,7 @@ describe("the section Why", () => {
       "Storage, proven: because the Secret can't be written (denied since 2026-11-23T07:00:00Z).",
     );
     expect(words).toContain(
-      `· access review of ${KEY}: system:serviceaccount:tailscale:pg may not patch it, since ` +
+      `· access review of ${KEY}: system:serviceaccount:tailscale:pg isn't allowed to patch it, since ` +
         "2026-11-23T07:00:00Z or earlier; asked at 2026-11-23T11:59:00Z.",
     );
     expect(words).toContain(
@@ -372,7 +372,7 @@ describe("a finding's cause in one line", () => {
     });
     expect(told?.evidence).toContain("cause storage (proven)");
     expect(terminal(summary.findings, 200)).toContain(
-      "    Cause    service account tailscale/pg may not patch the Secret (403)",
+      "    Cause    service account tailscale/pg isn't allowed to patch the Secret (403)",
     );
     const rows = [...certificateRows(of, summary.findings, NOW_MS, true)];
     expect(rows[0]?.why).toBe(why);
@@ -384,7 +384,7 @@ describe("a finding's cause in one line", () => {
       atMs: NOW_MS,
     });
     expect(page).toContain(
-      "<strong>Cause: </strong>Service account tailscale/pg may not patch the Secret (403)",
+      "<strong>Cause: </strong>Service account tailscale/pg isn&#39;t allowed to patch the Secret (403)",
     );
     const { message } = planDigest({
       summaries: [summary],
@@ -395,7 +395,7 @@ describe("a finding's cause in one line", () => {
       route: ROUTE,
     });
     expect(JSON.stringify(message === null ? null : slackMessage(message))).toContain(
-      "Service account tailscale/pg may not patch the Secret (403)",
+      "Service account tailscale/pg isn't allowed to patch the Secret (403)",
     );
   });
 

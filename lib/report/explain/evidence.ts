@@ -74,7 +74,7 @@ function briefText({ seen }: EvidenceLine, view: Explanation): string {
       return `${seen.event.count}x ${seen.event.reason}: ${seen.event.message}`;
     case "denied": {
       const account = seen.account.replace(/^system:serviceaccount:/, "").replace(":", "/");
-      return `${account} may not ${seen.verbs.join(" or ")} the Secret`;
+      return `${account} isn't allowed to ${seen.verbs.join(" or ")} the Secret`;
     }
     default:
       return shortText(sightingText(seen), view.atMs);
@@ -110,13 +110,15 @@ function accountLines(account: ExplainedAccount, view: Explanation, page: Explai
       const { claimedBy, serial, issuedAtMs, names } = issuance;
       const what = claimedBy === null ? `issued ${serialText(serial)}` : "issued (log)";
       const whose = kind === "domain" ? `  ${names[0] ?? ""}` : "";
+      // A domain's row needs the room for its name.
+      const then = kind === "domain" ? "" : " then";
       const capacity = account.budget?.limit.burst;
       const level =
         leaves === undefined || capacity === undefined
           ? ""
           : effect === "renewal"
             ? "renewal"
-            : `${leaves} of ${capacity} left${effect === "overshoot" ? " before" : ""}`;
+            : `${leaves} of ${capacity} left${effect === "overshoot" ? " before" : then}`;
       const time = shortUtc(issuedAtMs, view.atMs, true);
       return cut(
         plain(`  ${pad(time, TIME + 3)}  ${pad(what, 17)}  ${pad(level, 13)}${whose}`).trimEnd(),

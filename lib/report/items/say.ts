@@ -207,7 +207,8 @@ function reasonClause(finding: Finding, nowMs: number): Text {
   const { accounts, verbs, assumed } = finding.params;
   const who = accounts.map(accountName).join(" and ");
   const some = accounts.length === 1 ? "service account" : "service accounts";
-  return say`${own(some)} ${who} may not ${verbs.join(" or ")} the Secret (403)${own(
+  const are = accounts.length === 1 ? "isn't" : "aren't";
+  return say`${own(some)} ${who} ${own(are)} allowed to ${verbs.join(" or ")} the Secret (403)${own(
     assumed ? "; no pod with it was seen" : "",
   )}`;
 }

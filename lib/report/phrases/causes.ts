@@ -39,7 +39,7 @@ export const EVIDENCE_TITLES: Readonly<Record<EvidenceSource, string>> = {
 
 /** The sources of evidence in a list. */
 export const SOURCE_NAMES: Readonly<Record<EvidenceSource, string>> = {
-  judge: "verdict",
+  judge: "what the Secret holds",
   access: "access review",
   secret: "Secret",
   log: "log",
@@ -231,7 +231,7 @@ export function sightingText(of: Sighting): Text {
         ? say`nothing more about this name since; the log wasn't read completely`
         : say`nothing more about this name until ${at(of.untilMs)}, read completely`;
     case "denied":
-      return say`${of.account} may not ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or
+      return say`${of.account} isn't allowed to ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or
         earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked at
         ${at(of.askedMs)}${of.assumed ? ASSUMED : []}`;
     case "immutable":

@@ -171,8 +171,8 @@ const EVENTS: Events = {
     one: ({ params: { secrets } }) =>
       own(
         secrets === 1
-          ? "its controller may not write the Secret (403)"
-          : `the controller may not write ${count(secrets, "Secret")} (403)`,
+          ? "its controller isn't allowed to write the Secret (403)"
+          : `the controller isn't allowed to write ${count(secrets, "Secret")} (403)`,
       ),
   },
   storage_immutable: { one: () => own("Secret is immutable: renewals can't be stored") },
