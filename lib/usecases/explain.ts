@@ -2,7 +2,6 @@
  * All that is known of one name: a certificate, a Secret, a registered domain, a cluster, or a
  * finding. Reads the states of all clusters and writes nothing.
  */
-import { meant } from "../config/problem.ts";
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
@@ -22,6 +21,7 @@ import type { StateDocument } from "../state/document.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 import { distinct, explainAccount, isSeenIn } from "./explain/account.ts";
 import { KnownCluster } from "./explain/knowncluster.ts";
+import { refuseSkipped, unknownName } from "./explain/unknown.ts";
 import { isIntended } from "../state/secrets.ts";
 
 export interface ExplainInput {
@@ -54,43 +54,11 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const explainer = new Explainer(clusters, across, input);
   const explanation = explainer.resolve();
   if (explanation !== null) return { ...explanation, problems };
+  refuseSkipped(
+    input.name,
+    clusters.map(({ state }) => state),
+  );
   throw unknownName(input.name, clusters.length, problems.length, explainer.names());
-}
-
-function unknownName(
-  name: string,
-  audited: number,
-  unread: number,
-  names: readonly string[],
-): CertkeepError {
-  const isCode = Object.hasOwn(CODES, name);
-  const near = isCode ? null : (meant(name, names) ?? begunBy(name, names));
-  // What could not be read may hold it.
-  const lacking =
-    unread === 0 ? "" : ` (${unread === 1 ? "a state" : `${unread} states`} could not be read)`;
-  if (audited === 0)
-    return new CertkeepError("usage", {
-      where: "explain",
-      found: `no cluster was audited yet${lacking}`,
-      todo: "Run: certkeep audit",
-    });
-  return new CertkeepError("usage", {
-    where: "explain",
-    found: isCode ? `no ${name} finding now${lacking}` : `no match for "${name}"${lacking}`,
-    todo:
-      near !== null
-        ? `Did you mean ${near}?`
-        : isCode
-          ? "certkeep audit lists the present ones"
-          : "Name a domain, NAMESPACE/SECRET, a cluster or a finding",
-  });
-}
-
-/** The shortest name that begins so: `shop` for `shop.tail1a2b3.ts.net`. */
-function begunBy(name: string, names: readonly string[]): string | null {
-  if (name.length < 2) return null;
-  const found = names.filter((one) => one.toLowerCase().startsWith(name.toLowerCase()));
-  return found.toSorted((a, b) => a.length - b.length)[0] ?? null;
 }
 
 class Explainer {

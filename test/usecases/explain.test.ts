@@ -182,3 +182,20 @@ describe("each command that a finding offers", () => {
     }
   });
 });
+
+describe("explain of a Secret that audits skip", () => {
+  const skipping = state({
+    "shop/shop-tls": secret({ shape: "tls", foreign: true, certificates: {} }),
+  });
+
+  it.each(["shop/shop-tls", "shop-tls"])("says why: %s", async (name) => {
+    await expect(explain(name, skipping)).rejects.toThrow(
+      "explain shop/shop-tls: skipped, since its certificate is from a private CA. " +
+        "To include it, list the CA under issuers: in certkeep.yaml",
+    );
+  });
+
+  it.each(["shop/shop-tl", "op-tls", "tls", "web/shop-tls"])("not of another: %s", async (name) => {
+    await expect(explain(name, skipping)).rejects.toThrow("no match for");
+  });
+});
