@@ -131,16 +131,14 @@ export function sumOf<Of>(all: readonly Of[], pick: (one: Of) => number): number
   return all.reduce((total, one) => total + pick(one), 0);
 }
 
-/** How many findings of this severity there are, of those that `counts` takes. */
+/** How many findings of this severity there are. */
 export function findingCount(
   summaries: readonly { readonly findings: readonly Finding[] }[],
   severity: Severity,
-  counts: (finding: Finding) => boolean = () => true,
 ): number {
   return sumOf(
     summaries,
-    ({ findings }) =>
-      findings.filter((finding) => finding.severity === severity && counts(finding)).length,
+    ({ findings }) => findings.filter((finding) => finding.severity === severity).length,
   );
 }
 

@@ -100,7 +100,7 @@ describe("certkeep digest", () => {
       "[ops: due now]\nCRITICAL web.shop.example in prod: expires in 3 days, renewal was",
     );
     expect(out).toContain("    certkeep explain web.shop.example\n");
-    expect(out).toContain("prod: 3 of 4 certificates OK, all 4 backed up, 1 critical\n");
+    expect(out).toContain("prod: 1 problem; 3 of 4 certificates OK, all 4 backed up\n");
     const json = JSON.parse((await certkeep(["digest", "--dry-run", "--json"])).out) as {
       schema: string;
       routes: { blocks: unknown[] }[];
@@ -118,7 +118,7 @@ describe("certkeep digest", () => {
       "CRITICAL web.shop.example in prod: expired 27 days ago",
     );
     // What lies ahead makes no audit stale.
-    expect(out).toContain("prod: 3 of 4 certificates OK, all 4 backed up, 1 critical");
+    expect(out).toContain("prod: 1 problem; 3 of 4 certificates OK, all 4 backed up");
     expect(sink.requests()).toBe(0);
     expect(await createFileStates(join(folder, "state")).read(DIGEST_NAME)).toBeNull();
   });
@@ -215,7 +215,7 @@ describe("certkeep digest", () => {
         "digest.routes: no route; expected at least one, with a name and a webhook",
       ) as string,
     });
-    expect((await certkeep(["digest", "--dry-run"])).out).toContain("1 critical\n");
+    expect((await certkeep(["digest", "--dry-run"])).out).toContain("prod: 1 problem; ");
   });
 
   it("tells a state that can't be read, and what the others say", async () => {
@@ -239,7 +239,7 @@ describe("certkeep digest", () => {
       "web.shop.example in prod: expires in 3 days, renewal was due 27 days ago; 1 more",
     );
     expect(JSON.stringify(sink.taken[0]?.blocks)).toContain(
-      "1 critical, 1 cluster with an unreadable state (`broken`)",
+      "2 clusters: 2 problems; 3 of 4 certificates OK, all 4 backed up, 1 cluster with an unreadable state (`broken`)",
     );
   });
 });

@@ -1,10 +1,10 @@
 /** What a digest says of all clusters in one line, and what is resolved. Pure. */
 import { parseMsOrNull } from "../../certificate/time.ts";
-import type { Finding } from "../../finding/finding.ts";
+import { itemsOf } from "../items.ts";
 import { own, type Part, say, type Text } from "../part.ts";
 import type { ClusterSummary } from "../summary.ts";
 import { count } from "../text.ts";
-import { backupsText, findingCount, sumTallies } from "../verdict.ts";
+import { backupsText, problemsText, sumTallies } from "../verdict.ts";
 import type { IssuedNow, Notice, Resolved } from "./message.ts";
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ const CLUSTERS_NAMED = 3;
 const LABELS_SHOWN = 3;
 
 /**
- * `60 clusters: 812 certificates OK, all 812 backed up, 3 warnings, 1 cluster not audited for 26 h
+ * `60 clusters: 3 problems; 812 certificates OK, all 812 backed up, 1 cluster not audited for 26 h
  * (edge-7)`.
  */
 export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): Text {
@@ -20,20 +20,16 @@ export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): 
   if (first === undefined) return ["No cluster was audited yet"];
   const who: Part =
     others.length === 0 ? { name: first.title } : count(summaries.length, "cluster");
-  const critical = findingCount(summaries, "critical", isCounted);
-  const warning = findingCount(summaries, "warning", isCounted);
+  const items = itemsOf({
+    findings: summaries.flatMap(({ findings }) => findings),
+    nameOf: (cluster) => cluster,
+    nowMs,
+  });
   const counts = [
+    problemsText(items),
     backupsText(sumTallies(summaries.map(({ tally }) => tally))),
-    ...(critical === 0 ? [] : [`${critical.toLocaleString("en-US")} critical`]),
-    ...(warning === 0 ? [] : [count(warning, "warning")]),
-  ];
-  return [who, `: ${counts.join(", ")}`, ...unseenText(summaries, nowMs)];
-}
-
-/** What can't be seen is counted as clusters. */
-function isCounted({ code, params }: Finding): boolean {
-  if (code === "audit_incomplete") return params.of === "part" || params.of === "namespaces";
-  return code !== "cluster_unreachable";
+  ].filter((part) => part !== "");
+  return [who, `: ${counts.join("; ")}`, ...unseenText(summaries, nowMs)];
 }
 
 const UNSEEN: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {

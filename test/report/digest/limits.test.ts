@@ -9,10 +9,12 @@ import {
   lengthOf,
   slackMessage,
 } from "../../../lib/report/slack/blocks.ts";
+import { itemsOf } from "../../../lib/report/items.ts";
 import { plainText } from "../../../lib/report/part.ts";
 import { slackText, slackTitle } from "../../../lib/report/slack/escape.ts";
 import { PLAIN } from "../../../lib/report/text.ts";
 import type { ClusterSummary } from "../../../lib/report/summary.ts";
+import { problemsText } from "../../../lib/report/verdict.ts";
 import { takeMessage } from "../../support/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
 import { anyFinding, evil } from "../anyfinding.ts";
@@ -120,7 +122,7 @@ describe("a digest of any states whatsoever", () => {
     );
   });
 
-  it("counts every critical finding, and every problem that it leaves out", () => {
+  it("counts problems as an audit does, and every problem that it leaves out", () => {
     fc.assert(
       fc.property(input, (given) => {
         const { message } = plan([], given);
@@ -128,14 +130,13 @@ describe("a digest of any states whatsoever", () => {
         const worst = given.summaries
           .flatMap(({ findings }) => findings)
           .filter(({ severity }) => severity === "critical");
-        // Clusters that can't be reached are counted as such.
-        const critical = worst.filter(({ code, params }) =>
-          code === "audit_incomplete"
-            ? params.of === "part" || params.of === "namespaces"
-            : code !== "cluster_unreachable",
-        ).length;
         const fleet = plainText(message.notes[0] ?? []);
-        if (critical > 0) expect(fleet).toContain(`${critical.toLocaleString("en-US")} critical`);
+        const findings = given.summaries.flatMap((one) => one.findings);
+        const items = itemsOf({ findings, nameOf: (cluster) => cluster, nowMs: NOW_MS });
+        expect(message.notices.map(({ severity }) => severity)).toEqual(
+          items.map(({ severity }) => severity),
+        );
+        expect(fleet).toContain(problemsText(items));
         expect(message.notices.some(({ severity }) => severity === "critical")).toBe(
           worst.length > 0,
         );
@@ -239,7 +240,7 @@ describe("a digest of any states whatsoever", () => {
     expect(message?.notices[0]?.severity).toBe("critical");
     expect(message?.notices).toHaveLength(2);
     expect(plainText(message?.notes[0] ?? [])).toBe(
-      "c: 0 of 10,000 certificates OK, none backed up, 1 critical, 9,999 warnings",
+      "c: 2 problems; 0 of 10,000 certificates OK, none backed up",
     );
     expect(Object.keys(record.said)).toHaveLength(10_000);
     expect(plan([], { summaries: [one], record, nowMs: NOW_MS + 60_000 }).message).toBeNull();
