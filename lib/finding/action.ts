@@ -137,6 +137,17 @@ export function reachedVia<T extends { readonly actions: readonly Action[] }>(
   };
 }
 
+/**
+ * What an audit offers where a named cluster isn't as pinned. It never offers a restore, which writes
+ * Secrets.
+ */
+export function confirmAction(cluster: string, registered: boolean, differs: Mismatch): Action {
+  // Registering again grants the permission; without a registration a person has to.
+  return differs === "uid" && !registered
+    ? { kind: "doctor", cluster }
+    : { kind: "clustersAdd", cluster, rebuilt: differs === "another" };
+}
+
 /** How a person says that a cluster which isn't as pinned is the same one, or its successor. */
 export function pinAction(cluster: string, registered: boolean, differs: Mismatch): Action {
   return registered

@@ -21,7 +21,7 @@ import {
 } from "./codes.ts";
 import type { BackupStatus } from "./params.ts";
 import { credentialDrafts } from "./credential.ts";
-import { type Action, pinAction } from "./action.ts";
+import { type Action, confirmAction } from "./action.ts";
 import {
   clusterSubject,
   createFinding,
@@ -69,7 +69,7 @@ function* clusterDrafts(state: StateDocument): Generator<Draft> {
       code: "cluster_replaced",
       subject,
       params: { title, ...differs },
-      actions: [pinAction(calledBy(state), state.credential != null, differs.kind)],
+      actions: [confirmAction(calledBy(state), state.credential != null, differs.kind)],
     };
   const lastReachedMs = audit?.lastReachedAt == null ? null : parseMs(audit.lastReachedAt);
   const refused = refusedNamespaces(state);

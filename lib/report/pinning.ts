@@ -4,6 +4,7 @@ import { pinAction, restoreAction } from "../finding/action.ts";
 import type { Refusal } from "../restoreplan/successor.ts";
 import type { Mismatch, NotPinned, ShownIdentity } from "../state/identity.ts";
 import { commandOf, restoreCommand } from "./command.ts";
+import { commandLine, literal } from "./shell.ts";
 
 export interface Named {
   /** Name of the cluster, or the context that it was reached by. */
@@ -54,14 +55,33 @@ export function mismatchText({ kind, pinned, seen }: NotPinned): {
   }
 }
 
-/** The parts of an error; `done` says what wasn't. */
-export function notPinnedParts(named: Named, differs: NotPinned, done: string): ErrorParts {
+const GRANT = "Grant this credential get on the namespace kube-system";
+const CORRECT = "Correct the context or the registration";
+
+/** The parts of a restore's error. */
+export function notRestoredParts(named: Named, differs: NotPinned): ErrorParts {
+  const { kind } = differs;
   return {
     where: `cluster ${named.called}`,
     ...mismatchText(differs),
     todo:
-      `${done}. Correct the context or the registration, or, if ${REASONS[differs.kind]}: ` +
-      pinCommand(named, differs.kind),
+      `Nothing was restored. ${kind === "uid" ? GRANT : CORRECT}, or, if ` +
+      `${REASONS[kind]}: ${pinCommand(named, kind)}`,
+  };
+}
+
+/** The parts of an audit's error, for a context that no cluster is registered by. */
+export function notAuditedParts(context: string, differs: NotPinned): ErrorParts {
+  const { kind } = differs;
+  const register =
+    commandLine(literal("certkeep clusters add NAME --context"), context) ??
+    "certkeep clusters add NAME --context CONTEXT";
+  return {
+    where: `cluster ${context}`,
+    ...mismatchText(differs),
+    todo:
+      "Nothing was recorded, and nothing recorded is shown. " +
+      (kind === "uid" ? GRANT : `${CORRECT}, or, if ${REASONS[kind]}: ${register}`),
   };
 }
 

@@ -388,6 +388,22 @@ describe("a restore in text", () => {
     expect(done).not.toContain("kubectl apply");
   });
 
+  it("leaves a cluster's id in small letters", () => {
+    const key = "uid-19f4a0c2";
+    const text = planText(
+      viewOf(200, {
+        items: [row(orders)],
+        warnings: [
+          { warning: "pinned", key },
+          { warning: "successor", key, recorded: null },
+        ],
+      }),
+    );
+    expect(text).toContain(`Cluster ${key} is pinned`);
+    expect(text).toContain(`Cluster ${key} is now another cluster`);
+    expect(text).not.toContain("Uid-");
+  });
+
   it("says in the document what to do about a refusal", () => {
     expect(itemDocument(refused(host("shop"), "secret_immutable"))).toMatchObject({
       codes: ["secret_immutable"],

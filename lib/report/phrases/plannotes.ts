@@ -110,11 +110,11 @@ export function warningText(warning: PlanWarning): string {
       return `backups are taken from ${warning.title} (${warning.key})`;
     case "successor":
       return (
-        `${warning.key} is now another cluster than the recorded one ` +
+        `cluster ${warning.key} is now another cluster than the recorded one ` +
         `(${warning.recorded ?? "unknown"}); it is treated as its successor`
       );
     case "pinned":
-      return `${warning.key} is pinned to the cluster that answers now`;
+      return `cluster ${warning.key} is pinned to the one that answers now`;
     case "not_rebuilt":
       return "this is the recorded cluster; it wasn't rebuilt";
     case "unknown_cluster": {

@@ -1,6 +1,6 @@
 /** Which cluster answers, which state it has, and whether it is the one that is pinned there. */
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import { notPinnedParts } from "../../report/pinning.ts";
+import { notAuditedParts } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { emptyState, type StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
@@ -51,14 +51,7 @@ export async function identify(target: AuditTarget, states: StateStore): Promise
   const stored = loaded?.state ?? (earlier === null ? empty : renamed(earlier, key));
   const differs = notPinned(stored, seen);
   if (differs !== null && name === null)
-    throw new CertkeepError(
-      "usage",
-      notPinnedParts(
-        { called: title, registered: false },
-        differs,
-        "Nothing was recorded, and nothing recorded is shown",
-      ),
-    );
+    throw new CertkeepError("usage", notAuditedParts(title, differs));
   const look = { ok: true, seen, isPinned: differs === null } as const;
   return { key, look, stored, revision, earlier };
 }

@@ -7,7 +7,7 @@ import { CertkeepError } from "../../error.ts";
 import { meant } from "../../config/problem.ts";
 import { restoreAction } from "../../finding/action.ts";
 import { restoreCommand } from "../../report/command.ts";
-import { notPinnedParts, type Named } from "../../report/pinning.ts";
+import { notRestoredParts, type Named } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { PlanWarning } from "../../restoreplan/objection.ts";
 import { readableOf, type Readable } from "../../restoreplan/copyrule.ts";
@@ -62,7 +62,7 @@ export async function findSource(
     registered: target.name !== null && state.credential != null,
   };
   if (differs !== null && !request.rebuilt)
-    throw new CertkeepError("usage", notPinnedParts(named, differs, "Nothing was restored"));
+    throw new CertkeepError("usage", notRestoredParts(named, differs));
   const pin = (): Promise<void> =>
     pinByPerson(states, { cluster: key, title, server, successor }, seen, clock.nowMs());
   const base: Source = {
