@@ -3,7 +3,7 @@
  * document's.
  */
 import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
-import { dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
@@ -147,15 +147,21 @@ export async function askApproval(
   { config, isNew, doubts }: ApprovalQuestion,
 ): Promise<boolean> {
   const shown = plain(shortPath(config, homeOf(io.env)));
+  const isEdited = doubts.length === 1 && doubts[0] === `${plain(basename(config))} (changed)`;
   const what = isNew
     ? `${shown} isn't approved. It decides which programs run, who can decrypt backups, and ` +
       "where data is sent."
-    : `${shown} isn't as you approved it: ${doubts.join(", ")}.`;
+    : isEdited
+      ? `${shown} changed since you approved it.`
+      : `${shown} isn't as you approved it: ${doubts.join(", ")}.`;
+  const question = isEdited
+    ? "Use it as it is now?"
+    : "Did you read it, and should it be used from now on?";
   const answer = await confirm({
     input: io.stdin,
     output: io.stderr,
     initialValue: false,
-    message: `${what} Did you read it, and should it be used from now on?`,
+    message: `${what} ${question}`,
   });
   return !isCancel(answer) && answer;
 }

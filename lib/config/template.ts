@@ -138,6 +138,7 @@ export function renderConfig(values: TemplateValues): string {
   const schemaLine = schemaPath === null ? "" : `# yaml-language-server: $schema=${schemaPath}\n`;
   return `${schemaLine}# Configuration of certkeep. Every setting is optional. A line that begins with "# " is a comment. To enable
 # a setting, remove the "#" before it and before the name of its section.
+# After an edit, certkeep asks you to approve this file: read the change first.
 
 # Who can decrypt the backups: age recipients (public keys). Without any, nothing is backed up.
 ${recipients.length === 0 ? "#recipients: [age1…]\n" : `recipients:\n${list(recipients)}`}

@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -156,7 +157,7 @@ async function inProcess(
     text += part.toString();
   });
   stderr.on("data", (part: Buffer) => {
-    const isAsked = (): boolean => text.includes("should it be used");
+    const isAsked = (): boolean => /should it be used|Use it as it is now/.test(text);
     const before = isAsked();
     text += part.toString();
     if (!before && isAsked()) setImmediate(() => stdin.write(keys ?? "n"));
@@ -376,6 +377,11 @@ describe("on a terminal", () => {
       2,
       expect.stringContaining("isn't as you approved it: clusters/new.yaml (new)"),
     ]);
+    rmSync(join(repository, "clusters/new.yaml"));
+    appendFileSync(join(repository, "certkeep.yaml"), "# edited\n");
+    const edited = (await inProcess(["clusters"], "\r")).text.replaceAll(/[\s│]+/g, " ");
+    expect(edited).toContain("certkeep.yaml changed since you approved it. Use it as it is now?");
+    expect(edited).not.toContain("(changed)");
     expect(statSync(join(root, "home/.local/state/certkeep/approvals")).mode & 0o777).toBe(0o700);
     expect(happened()).toEqual(NOTHING);
   });

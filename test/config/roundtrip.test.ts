@@ -319,6 +319,11 @@ describe("the file that init writes", () => {
     }
   });
 
+  it("says first that an edited file has to be approved", () => {
+    const [header = ""] = renderConfig({ ...values, schemaPath: null }).split("\n\n");
+    expect(header).toContain("# After an edit, certkeep asks you to approve this file");
+  });
+
   it("keeps within 110 columns", () => {
     expect(
       Math.max(

@@ -244,8 +244,7 @@ function questionOf(config: string, doubts: readonly Doubt[]): Question {
 
 function doubtTexts(config: string, doubts: readonly Doubt[]): string[] {
   return doubts.map(({ path, kind, found }) => {
-    const shown = path === config ? path : relative(dirname(config), path);
-    return `${plain(shown)} (${kind === "shared" ? found : kind})`;
+    return `${plain(relative(dirname(config), path))} (${kind === "shared" ? found : kind})`;
   });
 }
 

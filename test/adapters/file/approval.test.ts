@@ -253,8 +253,8 @@ describe("a configuration that was only found", () => {
     await load({ answer: true });
     const config = join(root, "project/certkeep.yaml");
     expect(asked).toEqual([
-      { config, isNew: true, doubts: [`${config} (new)`] },
-      { config, isNew: true, doubts: [`${config} (new)`] },
+      { config, isNew: true, doubts: ["certkeep.yaml (new)"] },
+      { config, isNew: true, doubts: ["certkeep.yaml (new)"] },
       { config, isNew: false, doubts: ["clusters/x.yaml (new)"] },
     ]);
   });
