@@ -6,6 +6,7 @@ import type { Finding } from "../finding/finding.ts";
 import { itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
+import { reasonText } from "./phrases/reasons.ts";
 import { count, span, type Style, tableLines, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 
@@ -96,6 +97,24 @@ function testedLines({ copies, certificates }: DrillReport, { style, width }: Vi
         : `${restorable} of ${count(certificates.length, "certificate")} can be restored`,
     ),
     ...wrap(counts, width),
+    ...invalidLines(copies, width),
+  ];
+}
+
+function invalidLines(copies: readonly DrilledCopy[], width: number): string[] {
+  const invalid = copies.filter(({ verdict }) => verdict === "not_good");
+  const more = invalid.length - ROWS_AT_MOST;
+  return [
+    ...invalid.slice(0, ROWS_AT_MOST).flatMap(({ cluster, header, version, detail }) => {
+      const place = header === null ? cluster : `${header.namespace}/${header.secret}`;
+      const why = reasonText(detail.split(", "));
+      return wrap(
+        plain(`${place}, version ${version.slice(0, 8)}: ${why} (not restored unless forced)`),
+        width,
+        "  ",
+      );
+    }),
+    ...(more > 0 ? [`  and ${more} more`] : []),
   ];
 }
 
