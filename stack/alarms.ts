@@ -1,6 +1,6 @@
 /**
- * Alarms, and their topic. The topic isn't encrypted with alias/aws/sns: CloudWatch can't publish to
- * it then, and the alarm is lost silently. The user's own key (`topicKey`) must allow
+ * Alarms, and their topic. The topic isn't encrypted with alias/aws/sns: CloudWatch can't publish
+ * to it then, and the alarm is lost silently. The user's own key (`topicKey`) must allow
  * cloudwatch.amazonaws.com to use it. Alarms hold names and numbers, no secret.
  */
 import type { MetricName } from "../lib/report/metrics.ts";

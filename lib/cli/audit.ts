@@ -165,8 +165,10 @@ export function endAudit(io: Io, report: AuditReport, options: { readonly failOn
         : `what it shows is as of ${instantText(wholeMs)}`;
     writeLine(
       io.stderr,
-      "certkeep: " +
-        `${plain(`certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} since ${instantText(sinceMs)}; ${whole}`)}`,
+      plain(
+        `certkeep: certificate logs, ${source} about ${domain}: ${code.replaceAll("_", " ")} ` +
+          `since ${instantText(sinceMs)}; ${whole}`,
+      ),
     );
   }
   if (isIncomplete(report)) io.exit(3);

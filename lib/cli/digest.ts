@@ -109,9 +109,10 @@ async function preview(
   }
   const view = { width: widthFor(io), style: styleFor(io, options) };
   const texts = previews.map(({ route, plan, due }) => {
-    const head = `${previews.length > 1 || composed.routes.length > 0 ? `${route.name}: ` : ""}${due ? "due now" : "nothing is due now; a digest at this moment would say"}`;
+    const named = previews.length > 1 || composed.routes.length > 0 ? `${route.name}: ` : "";
+    const when = due ? "due now" : "nothing is due now; a digest at this moment would say";
     return [
-      view.style.dim(`[${head}]`),
+      view.style.dim(`[${named}${when}]`),
       ...(plan.message === null ? [] : [digestText(plan.message, view)]),
     ].join("\n");
   });

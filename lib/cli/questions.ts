@@ -97,7 +97,8 @@ async function askIdentityPlace(suggested: string, io: Io, streams: Streams): Pr
       ...streams,
       ...usual,
       message:
-        "Where should the identity be saved? It opens every backup; choose a path outside any git " +
+        "Where should the identity be saved? It opens every backup; choose a path outside " +
+        "any git " +
         "work tree",
       validate: (value) =>
         suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,

@@ -101,8 +101,8 @@ export function createSubject(
 }
 
 /**
- * Whether a certificate is there, or its controller looks for it: it didn't go with what it was made
- * for.
+ * Whether a certificate is there, or its controller looks for it: it didn't go with what it was
+ * made for.
  */
 export function isExpected({ loss }: CertificateEntry): boolean {
   return !isIntended(loss);

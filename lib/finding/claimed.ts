@@ -1,6 +1,6 @@
 /**
- * Issuances that a cluster's own log claims and nothing else shows: reported beside the shared number,
- * never in it. Pure.
+ * Issuances that a cluster's own log claims and nothing else shows: reported beside the shared
+ * number, never in it. Pure.
  */
 import { type Budget, budgetOf } from "../ratelimit/budget.ts";
 import { accountOf } from "../ratelimit/ledger.ts";

@@ -21,8 +21,8 @@ export interface FindingsView {
   /** The time it really is, where `atMs` is later: what lies ahead makes no audit stale. */
   readonly wallMs?: number | null;
   /**
-   * What is known of issuances in all clusters; `null`: not gathered, and nothing is reported of rate
-   * limits.
+   * What is known of issuances in all clusters; `null`: not gathered, and nothing is reported of
+   * rate limits.
    */
   readonly across?: Across | null;
   /** The function on AWS that restores, offered beside each restore; `null`: there is none. */

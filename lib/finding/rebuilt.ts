@@ -46,7 +46,8 @@ export function* rebuiltDrafts(
       verdict?.valid === true && record !== null ? [setOf(record.names).key] : [],
     ),
   );
-  // What a restore brings back counts, and what served until the rebuild and needs a new certificate.
+  // What a restore brings back counts, and what served until the rebuild and needs a new
+  // certificate.
   const candidates = liveBefore(state, rebuiltMs)
     .filter(({ names }) => !here.has(setOf(names).key))
     .map((copy) => ({ copy, help: planner.helpFor(copy) }))

@@ -1,4 +1,6 @@
-/** The report of an audit for a terminal: the verdict in one line, then what needs a person. Pure. */
+/**
+ * The report of an audit for a terminal: the verdict in one line, then what needs a person. Pure.
+ */
 import type { Finding } from "../finding/finding.ts";
 import type { Tally } from "../finding/tally.ts";
 import type { SourceStatus } from "../state/signals.ts";

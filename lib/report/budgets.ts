@@ -173,7 +173,8 @@ export function rateLimitLines(
     unreadStates === 0
       ? []
       : [
-          `${count(unreadStates, "state")} of other clusters couldn't be read: issuances are missing here.`,
+          `${count(unreadStates, "state")} of other clusters couldn't be read: issuances ` +
+            "are missing here.",
         ];
   if (levels.length === 0 || (items.length === 0 && low.length === 0))
     return withGap(unread, width, style);

@@ -141,7 +141,8 @@ function ownerText({ valid, reasons, shape, staging, keyChecked }: CheckResult):
   if (shape === "tls") {
     return valid
       ? "Nothing to do: servers can use it."
-      : "Nothing replaces it automatically. The server that uses this Secret keeps it or fails to " +
+      : "Nothing replaces it automatically. The server that uses this Secret keeps it or " +
+          "fails to " +
           "load it, and clients reject it.";
   }
   if (valid)
@@ -176,5 +177,8 @@ function certManagerText({ keeps, reason, renewalAtMs }: CertManagerVerdict): st
   if (!keeps && reason !== null) return `cert-manager requests a new one: ${ORDERS[reason]}.`;
   const renews =
     renewalAtMs === null ? "" : ` and renews it at ${formatMs(renewalAtMs)} by its default rule`;
-  return `cert-manager accepts it${renews}: as far as the Secret shows, it checks neither trust nor names.`;
+  return (
+    `cert-manager accepts it${renews}: as far as the Secret shows, it checks neither trust ` +
+    "nor names."
+  );
 }

@@ -136,9 +136,11 @@ export function registeredLines(found: RegisterResult, nowMs: number): string[] 
     const end =
       expiresAtMs === null
         ? "no expiry known"
-        : `expires ${new Date(expiresAtMs).toISOString().slice(0, 10)} (in ${span(expiresAtMs - nowMs)})`;
+        : `expires ${new Date(expiresAtMs).toISOString().slice(0, 10)} (in ` +
+          `${span(expiresAtMs - nowMs)})`;
     lines.push(
-      `  ${bearer === "read" ? "Reads" : "Restores"} as ${plain(user ?? "an unknown user")}; ${end}`,
+      `  ${bearer === "read" ? "Reads" : "Restores"} as ` +
+        `${plain(user ?? "an unknown user")}; ${end}`,
     );
     for (const question of missing) lines.push(`    Not granted: ${questionText(question)}`);
     for (const one of excess) lines.push(`    More than needed: ${plain(excessText(one))}`);

@@ -21,7 +21,7 @@
 import type { Severity } from "../finding/codes.ts";
 import { SEVERITIES } from "../finding/codes.ts";
 import { isRenewal } from "../finding/advise.ts";
-import type { Finding } from "../finding/finding.ts";
+import { type Finding, sortFindings } from "../finding/finding.ts";
 import { isUnseen, mergeFindings, rankOf } from "./items/merge.ts";
 import { alsoText, causeText, eventsOf } from "./items/say.ts";
 import { fixOf, moreOf } from "./items/remedy.ts";
@@ -104,7 +104,9 @@ const ESTIMATES: ReadonlySet<string> = new Set(["set_budget_low", "domain_budget
 
 export function itemsOf(input: ItemsInput): Item[] {
   const seenAt = lastSeenIn(input.findings);
-  const items = mergeFindings(input.findings).map((findings) => itemOf(findings, input, seenAt));
+  const items = mergeFindings(sortFindings(input.findings)).map((findings) =>
+    itemOf(findings, input, seenAt),
+  );
   return items.toSorted(
     (a, b) =>
       Number(a.asLastSeen !== null) - Number(b.asLastSeen !== null) ||

@@ -9,7 +9,9 @@ import { isOverdue, sinceAuditOrPin } from "../state/schedule.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { BudgetLevel } from "./budgets.ts";
 
-/** The numbers that functions publish, with their units. Alarms name them: they are an interface. */
+/**
+ * The numbers that functions publish, with their units. Alarms name them: they are an interface.
+ */
 export const METRICS = {
   /** Audits whose state was saved. */
   AuditsFinished: "Count",

@@ -94,7 +94,8 @@ function clusterLines({ summaries, room, width, style, verbose }: OverviewView):
     room,
     "  ",
   );
-  const others = `${count(rest, shown.length === 0 ? "cluster" : "other cluster")} OK (-v lists them).`;
+  const noun = shown.length === 0 ? "cluster" : "other cluster";
+  const others = `${count(rest, noun)} OK (-v lists them).`;
   return [
     "",
     style.bold("CLUSTERS"),

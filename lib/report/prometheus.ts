@@ -56,7 +56,9 @@ const CLUSTER_METRICS: readonly Metric<ClusterSummary>[] = [
   },
   {
     name: "certkeep_certificates_ok",
-    help: "Certificates that are known to be valid now and have no critical finding and no warning.",
+    help:
+      "Certificates that are known to be valid now and have no critical finding and no " +
+      "warning.",
     value: (one) => (isKnown(one) ? one.tally.ok : null),
   },
   {

@@ -158,3 +158,9 @@ function upcomingOf(state: StateDocument, findings: readonly Finding[], atMs: nu
     .slice(0, UPCOMING)
     .map(({ one }) => one);
 }
+
+/** What a person calls the cluster of a state. */
+export function titleIn(summaries: readonly ClusterSummary[]): (cluster: string) => string {
+  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
+  return (cluster) => titles.get(cluster) ?? cluster;
+}

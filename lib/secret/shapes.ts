@@ -1,7 +1,7 @@
 /**
- * Layouts of Secrets: the forms in which a certificate lies in a Secret, and the words they are recognised by. Names of
- * labels and fields are Tailscale's (kube/kubetypes, cmd/k8s-operator, ipn/store/kubestore) and
- * cert-manager's.
+ * Layouts of Secrets: the forms in which a certificate lies in a Secret, and the words they are
+ * recognised by. Names of labels and fields are Tailscale's (kube/kubetypes, cmd/k8s-operator,
+ * ipn/store/kubestore) and cert-manager's.
  *
  * Also which layout a Secret has, by its metadata alone, and whether to read its values. Values are
  * read only of what holds a certificate or an account key, or where the metadata doesn't tell; a

@@ -42,8 +42,8 @@ export interface MassLoss {
 }
 
 /**
- * The single losses of the last hour, if they are that many, with those of an incident that they add
- * to.
+ * The single losses of the last hour, if they are that many, with those of an incident that they
+ * add to.
  */
 export function massLossOf(secrets: Secrets, nowMs: number): MassLoss | null {
   const losses = [...lostSecrets(secrets)];
@@ -61,7 +61,9 @@ function certificatesIn(entries: Iterable<SecretEntry>): number {
   return [...entries].reduce((sum, { record }) => sum + heldIn(record).length, 0);
 }
 
-/** What its parent wants no longer was deleted on purpose; a namespace is an incident of its own. */
+/**
+ * What its parent wants no longer was deleted on purpose; a namespace is an incident of its own.
+ */
 function isCounted({ loss }: SecretEntry): boolean {
   return loss !== null && loss.how !== "replaced" && (loss.incident === null || loss.isMass);
 }

@@ -68,8 +68,9 @@ function usualPath(): string {
 }
 
 const NAME_IT = "Name the identity with --identity FILE";
-const BY_HAND = `${NAME_IT} (your password manager may have it)`;
-const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml (your password manager may have it)`;
+const LOOK = "(your password manager may have it)";
+const BY_HAND = `${NAME_IT} ${LOOK}`;
+const IN_THE_CONFIGURATION = `${NAME_IT}, or identity: in certkeep.yaml ${LOOK}`;
 
 function missing(where: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("identity_invalid", {

@@ -154,7 +154,7 @@ issuers:
         await audit();
         await node(pair, registered);
         await audit();
-        const planned = await restore(NODE);
+        const planned = await restore(NODE, "-v");
         expect(planned).toMatchObject({ code: 0 });
         expect(planned.stdout.replaceAll(/\s+/g, " ")).toContain(
           "the valid certificate in the cluster was issued under this account",

@@ -122,7 +122,8 @@ export function scheduledForDeletion(
     found: "the secret is scheduled for deletion, so it can't be read or recreated",
     todo:
       "Delete it now (aws secretsmanager delete-secret --force-delete-without-recovery " +
-      `--secret-id ${name}), or bring it back: aws secretsmanager restore-secret --secret-id ${name}`,
+      `--secret-id ${name}), or bring it back: aws secretsmanager restore-secret ` +
+      `--secret-id ${name}`,
   });
 }
 

@@ -86,7 +86,8 @@ async function importFiles(
   writeLine(
     io.stdout,
     plain(
-      `${kept.made ? "Backed up" : "Already backed up:"} standby ${kept.version.slice(0, 12)} for ` +
+      `${kept.made ? "Backed up" : "Already backed up:"} standby ` +
+        `${kept.version.slice(0, 12)} for ` +
         `${namespace}/${secret} (${pair.names.join(", ")})`,
     ),
   );

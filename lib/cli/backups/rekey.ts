@@ -134,7 +134,8 @@ function rekeyText(report: RekeyReport, purged: boolean): string {
     ...(of("unrecorded") === 0
       ? []
       : [
-          `${of("unrecorded")} unchanged, as no audit recorded ${of("unrecorded") === 1 ? "it" : "them"}`,
+          `${of("unrecorded")} unchanged, as no audit recorded ` +
+            `${of("unrecorded") === 1 ? "it" : "them"}`,
         ]),
     ...(of("retired") === 0 ? [] : [`${of("retired")} retired`]),
     ...(purged ? [`${count(removed, "old version")} removed`] : []),

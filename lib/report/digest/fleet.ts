@@ -2,7 +2,7 @@
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { itemsOf } from "../items.ts";
 import { own, type Part, say, type Text } from "../part.ts";
-import type { ClusterSummary } from "../summary.ts";
+import { type ClusterSummary, titleIn } from "../summary.ts";
 import { count } from "../text.ts";
 import { backupsText, problemsText, sumTallies } from "../verdict.ts";
 import type { IssuedNow, Notice, Resolved } from "./message.ts";
@@ -22,7 +22,7 @@ export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): 
     others.length === 0 ? { name: first.title } : count(summaries.length, "cluster");
   const items = itemsOf({
     findings: summaries.flatMap(({ findings }) => findings),
-    nameOf: (cluster) => cluster,
+    nameOf: titleIn(summaries),
     nowMs,
   });
   const counts = [

@@ -2,6 +2,7 @@
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
 import { eventTitle, figuresOf, sentence } from "../items/title.ts";
 import { instantParts, own, say, type Text } from "../part.ts";
+import { titleIn } from "../summary.ts";
 import { count } from "../text.ts";
 import type { MessageInput, Notice } from "./message.ts";
 
@@ -12,12 +13,7 @@ const COMMAND_LENGTH = 700;
 
 /** Of the findings that are reported. */
 export function problemItems({ reported, summaries, nowMs }: MessageInput): Item[] {
-  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
-  return itemsOf({
-    findings: reported,
-    nameOf: (cluster) => titles.get(cluster) ?? cluster,
-    nowMs,
-  });
+  return itemsOf({ findings: reported, nameOf: titleIn(summaries), nowMs });
 }
 
 /** `repeated`: ids of findings that were reported before. */

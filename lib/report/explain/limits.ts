@@ -253,13 +253,14 @@ export function unreadText(
 function unknownLines(view: Explanation, page: Page): string[] {
   const { across, places } = view;
   const { silences, unread } = across.ledger.evidence;
+  const nameOf = (cluster: string): string => clusterName(view, cluster);
   const own = new Set([null, ...places.map(({ entry }) => entry.cluster)]);
   const left = unread.reduce((sum, entry) => sum + entry.count, 0);
   return [
     ...(silences.length === 0
       ? []
       : paragraph(
-          `Not checked: ${unreadText(silenceTexts(silences, own, { nameOf: (one) => clusterName(view, one) }))}.`,
+          `Not checked: ${unreadText(silenceTexts(silences, own, { nameOf }))}.`,
           page,
           page.style.dim,
         )),

@@ -2,8 +2,8 @@
  * The state of everything as one self-contained page: no network, no other file. Pure.
  *
  * Everything is plain HTML, readable without scripts; the page's own script makes the table of
- * certificates filter, sort and open, and shows times in the reader's zone. The policy allows that script and that style by
- * their digests and nothing else.
+ * certificates filter, sort and open, and shows times in the reader's zone. The policy allows that
+ * script and that style by their digests and nothing else.
  */
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import { type BudgetLevel, isLow } from "../budgets.ts";
@@ -11,7 +11,7 @@ import { type Item, type ItemEvent, itemsOf } from "../items.ts";
 import { eventTitle, figuresOf, sentence } from "../items/title.ts";
 import { instantParts, own, say, type Text, utcText } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
-import type { ClusterSummary } from "../summary.ts";
+import { type ClusterSummary, titleIn } from "../summary.ts";
 import { count } from "../text.ts";
 import {
   backupsText,
@@ -47,10 +47,9 @@ const HEADINGS: Readonly<Record<Severity, string>> = {
 
 export function pageHtml(input: PageInput): string {
   const { summaries, atMs } = input;
-  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
   const items = itemsOf({
     findings: summaries.flatMap(({ findings }) => findings),
-    nameOf: (cluster) => titles.get(cluster) ?? cluster,
+    nameOf: titleIn(summaries),
     nowMs: atMs,
   });
   const verdict = headingOf(summaries, items);
@@ -193,7 +192,10 @@ function subjectsHtml({ subjects: [only, ...others], subjects }: ItemEvent): str
     return only.place?.includes("/") === true ? [paragraph(own(only.place), "soft")] : [];
   const shown = subjects.slice(0, SUBJECTS_LISTED).map(({ cluster, name, place }) => {
     const where = [cluster, place].filter((part) => part !== null && part !== name).join(" ");
-    return `<li><span class="name">${html(name)}</span> <span class="soft">${html(where)}</span></li>`;
+    return (
+      `<li><span class="name">${html(name)}</span> <span ` +
+      `class="soft">${html(where)}</span></li>`
+    );
   });
   const left = subjects.length - shown.length;
   return [

@@ -1,6 +1,6 @@
 /**
- * Items for a terminal: a section for each severity, what happened to whom on one line, then labels.
- * Commands are never wrapped or cut.
+ * Items for a terminal: a section for each severity, what happened to whom on one line, then
+ * labels. Commands are never wrapped or cut.
  */
 import stringWidth from "string-width";
 import type { Severity } from "../../finding/codes.ts";

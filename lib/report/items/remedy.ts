@@ -84,7 +84,8 @@ function fixText(lead: Finding, findings: readonly Finding[]): Text {
 
 /** What a person types where a name fits no command. */
 function typedText({ cluster, names }: RestoreAction): Text {
-  return say`Type the name yourself, in quotes: certkeep restore ${fitsCommand(cluster) ? cluster : "CLUSTER"} ${names.join(" ")} --apply`;
+  return say`Type the name yourself, in quotes: certkeep restore
+    ${fitsCommand(cluster) ? cluster : "CLUSTER"} ${names.join(" ")} --apply`;
 }
 
 /** Restores that one command does are one. */

@@ -116,7 +116,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   secret_lost: {
     when:
       "A Secret that held a certificate is missing while its parent still exists, or its " +
-      "namespace was deleted or recreated, or more than 10 certificates, or at least 3 and over a " +
+      "namespace was deleted or recreated, or more than 10 certificates, or at least 3 and " +
+      "over a " +
       "quarter of a cluster's, were lost within one hour. A warning where the parent is unknown.",
     seen: ({ params }) =>
       params.of === "many"
@@ -134,11 +135,13 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   },
   secret_removed: {
     when:
-      "A Secret was deleted together with its parent, or after its parent named other hosts, while " +
+      "A Secret was deleted together with its parent, or after its parent named other " +
+      "hosts, while " +
       "its namespace still exists.",
     seen: ({ params }) =>
       params.parent === "replaced"
-        ? say`Secret deleted: its parent names other hosts now (last seen ${at(params.lastSeenMs)}).`
+        ? say`Secret deleted: its parent names other hosts now (last seen
+          ${at(params.lastSeenMs)}).`
         : say`Secret deleted together with its parent (last seen ${at(params.lastSeenMs)}).`,
     leadsTo: "Nothing, if the parent was deleted on purpose.",
     advice: "Nothing to do if it was deleted on purpose",
@@ -148,7 +151,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
   fields_emptied: {
     when:
       "A Secret that held a certificate still exists, but its fields are empty or missing. Where " +
-      "none was seen in it and only cert-manager's annotations or a backup show that it held one: " +
+      "none was seen in it and only cert-manager's annotations or a backup show that it " +
+      "held one: " +
       "a warning, critical after a day.",
     seen: ({ params }) =>
       params.certificate !== null

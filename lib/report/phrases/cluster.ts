@@ -40,7 +40,8 @@ function refusedText({ namespaces, mayBeDeleted, count }: Refused): Text {
   const several = namespaces.length > 1;
   const what = say`${own(several ? "Namespaces" : "Namespace")} ${namespaces.join(", ")} can't be read
     (denied, 403)`;
-  const held = say`${own(several ? "They" : "It")} held ${count} ${own(count === 1 ? "Secret with a certificate" : "Secrets with certificates")}.`;
+  const held = say`${own(several ? "They" : "It")} held ${count}
+    ${own(count === 1 ? "Secret with a certificate" : "Secrets with certificates")}.`;
   return mayBeDeleted
     ? say`${what}: ${own(several ? "they were" : "it was")} deleted, or the credential lost its
         permission there. ${held}`
@@ -63,7 +64,8 @@ function refusedAdvice(
     general: isRegisteredFirst
       ? "Register the cluster again, which restores the permission, and the namespace if it was " +
         "deleted; then restore"
-      : "Check whether the namespace exists. If it was deleted, restore; if it exists, register the " +
+      : "Check whether the namespace exists. If it was deleted, restore; if it exists, " +
+        "register the " +
         "cluster again, so that the credential may read it",
     own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
   };

@@ -1,7 +1,4 @@
-/**
- * What happened, in one clause for an item's first line: of one finding with its figures, and of
- * several alike without.
- */
+/** What happened, one clause for an item's first line: of one with figures, of several without. */
 import type { FindingCode } from "../../finding/codes.ts";
 import type { FindingOf } from "../../finding/finding.ts";
 import type { FindingParams } from "../../finding/params.ts";
@@ -234,7 +231,10 @@ const EVENTS: Events = {
   credential_expiring: {
     one: ({ params: { restores, endsMs } }, nowMs) =>
       own(
-        `${restores ? "restoring credential" : "credential"} ${endsMs === null ? "never expires and is over a year old" : inTime(endsMs, nowMs, EXPIRES)}`,
+        (restores ? "restoring credential " : "credential ") +
+          (endsMs === null
+            ? "never expires and is over a year old"
+            : inTime(endsMs, nowMs, EXPIRES)),
       ),
     many: () => own("credentials expire"),
   },
@@ -257,7 +257,7 @@ const EVENTS: Events = {
         case "namespaces":
           return own(
             params.mayBeDeleted
-              ? `can't be read (403), perhaps deleted: if so, restore its ${count(params.count, "certificate")}`
+              ? `can't be read (403); if deleted, restore its ${count(params.count, "certificate")}`
               : `can't be read (403); ${count(params.count, "certificate")} unknown`,
           );
         case "stale":
@@ -289,7 +289,9 @@ const EVENTS: Events = {
   },
   cluster_unreachable: {
     one: ({ params: { code, lastReachedMs } }) =>
-      say`${own(unreachedText(code))}${lastReachedMs === null ? [] : say`; last seen ${at(lastReachedMs)}`}`,
+      lastReachedMs === null
+        ? own(unreachedText(code))
+        : say`${own(unreachedText(code))}; last seen ${at(lastReachedMs)}`,
     many: ({ params: { code } }) => own(unreachedText(code)),
   },
 };

@@ -22,7 +22,7 @@ const SENTENCES: Readonly<Record<HintKind, Sentence>> = {
     `${what}: PEM block ${at} needs exactly five hyphens on each side of its BEGIN and END lines.`,
   der: (what) => `${what} is in DER form, not PEM. Convert it with openssl (-inform DER).`,
   escaped_line_breaks: (what) =>
-    String.raw`${what}: its line breaks are written as the two characters \n. Use real line breaks.`,
+    `${what}: its line breaks are written as the two characters \\n. Use real line breaks.`,
   holds_certificate: (what) => `${what} field holds a certificate.`,
   holds_key: (what) => `${what} field holds a private key.`,
   indented: (what, at) =>

@@ -122,7 +122,8 @@ function domainSeen(params: FindingParams["domain_budget_low"]): Text {
 export const LIMIT_PHRASES: Phrases<Codes> = {
   set_budget_low: {
     when:
-      "By all known issuances no more than 2 of 5 are left of an issuer's limit for one exact set of names, over " +
+      "By all known issuances no more than 2 of 5 are left of an issuer's limit for one " +
+      "exact set of names, over " +
       "all clusters.",
     seen: ({ params }) => setSeen(params),
     leadsTo:
@@ -149,7 +150,8 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
           ? {
               key: "exhausted_safe",
               general:
-                "Find out what reissues it; it is valid and backed up, so if it is lost, restore it",
+                "Find out what reissues it; it is valid and backed up, so if it is lost, " +
+                "restore it",
               own: [],
             }
           : {
@@ -161,7 +163,8 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
   },
   domain_budget_low: {
     when:
-      "By all known issuances no more than 10 of 50 are left of an issuer's limit for a registered domain (a " +
+      "By all known issuances no more than 10 of 50 are left of an issuer's limit for a " +
+      "registered domain (a " +
       "tailnet), over all clusters.",
     seen: ({ params }) => domainSeen(params),
     leadsTo: "After that new names get a certificate only every few hours; renewals continue.",

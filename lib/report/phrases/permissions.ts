@@ -20,7 +20,8 @@ export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
 const WITHOUT: Readonly<Record<string, string>> = {
   identity:
     "certkeep can't tell whether this is still the pinned cluster, so audits and restores refuse " +
-    "it until certkeep clusters add pins its CA and address alone; then a rebuilt cluster with the " +
+    "it until certkeep clusters add pins its CA and address alone; then a rebuilt cluster " +
+    "with the " +
     "same CA goes unnoticed",
   namespace:
     "certkeep can't tell whether a namespace was deleted or recreated, so it can't tell a loss " +
@@ -37,10 +38,12 @@ const WITHOUT: Readonly<Record<string, string>> = {
     "certificates that were issued and not stored",
   "list-events": "certkeep misses Events about failures to load or store certificates",
   "ask-access":
-    "certkeep can't tell whether a controller may still write its Secret, the cause that wastes a " +
+    "certkeep can't tell whether a controller may still write its Secret, the cause that " +
+    "wastes a " +
     "certificate at each connection",
   "restore-list":
-    "a restore can't find the randomly named Secret of a new proxy, nor certificates that need an " +
+    "a restore can't find the randomly named Secret of a new proxy, nor certificates that " +
+    "need an " +
     "ACME account key that it replaces",
   "restore-get": "a restore can't see what it would replace, so nothing can be restored",
   "restore-create": "a deleted Secret can't be restored",
@@ -52,7 +55,8 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 
 const WITHOUT_PARENT =
-  "certkeep can't tell whether a Secret was removed with its parent on purpose or lost: a loss is " +
+  "certkeep can't tell whether a Secret was removed with its parent on purpose or lost: a " +
+  "loss is " +
   "then a warning with an unknown cause";
 
 export function withoutText({ id, part }: Pick<Capability, "id" | "part">): string {
@@ -65,10 +69,9 @@ export function questionText(
 ): string {
   const { verb, group, resource, namespace, name } = question;
   const object = `${resource}${group === "" ? "" : `.${group}`}${name === null ? "" : ` ${name}`}`;
-  return (
-    `${verb} ` +
-    `${object}${namespace === null ? " in the whole cluster" : resource === "namespaces" ? "" : ` in namespace ${namespace}`}`
-  );
+  if (namespace === null) return `${verb} ${object} in the whole cluster`;
+  const where = resource === "namespaces" ? "" : ` in namespace ${namespace}`;
+  return `${verb} ${object}${where}`;
 }
 
 /** `delete secrets in namespace shop`. */

@@ -120,7 +120,8 @@ export function warningText(warning: PlanWarning): string {
     case "unknown_cluster": {
       const { called, isRegistered } = warning;
       return (
-        "no record says which cluster this is, so no backup is restored to it. To pin it as it is " +
+        "no record says which cluster this is, so no backup is restored to it. To pin it as " +
+        "it is " +
         `now:\n${pinCommand({ called, registered: isRegistered }, "another")}`
       );
     }

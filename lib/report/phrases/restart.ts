@@ -23,7 +23,8 @@ const PLAIN: Readonly<
   proxy_at_start: "the proxy reads the Secret only when it starts",
   pod_at_start: "the pod of the same name reads it only when it starts",
   by_program:
-    "unknown whether needed; ingress controllers reload on their own; a pod that mounts it serves " +
+    "unknown whether needed; ingress controllers reload on their own; a pod that mounts it " +
+    "serves " +
     "it once its program reloads it",
 };
 
@@ -31,7 +32,8 @@ const PLAIN: Readonly<
 export function restartText(note: RestartNote): string {
   if (note.reads !== "sidecar_if_running" && note.reads !== "sidecar_at_start")
     return PLAIN[note.reads];
-  const workload = `the workload whose TS_KUBE_SECRET is ${note.secret}, which the Secret doesn't name`;
+  const { secret } = note;
+  const workload = `the workload whose TS_KUBE_SECRET is ${secret}, which the Secret doesn't name`;
   return note.reads === "sidecar_if_running"
     ? `if it already runs: ${workload}`
     : `restart ${workload}; it reads the Secret only when it starts`;

@@ -25,7 +25,9 @@ interface FinishOptions {
   readonly now: string;
   /** By which what is old is forgotten; see lib/state/ahead.ts. */
   readonly forgetMs: number;
-  /** The cluster was reached, and what stands was seen: in this namespace alone, or `null`: in all. */
+  /**
+   * The cluster was reached, and what stands was seen: in this namespace alone, or `null`: in all.
+   */
   readonly reached: boolean;
   readonly only: string | null;
 }
@@ -84,8 +86,8 @@ function forgetLosses(state: StateDocument, nowMs: number, forgetMs: number): vo
   const losses = [...lostSecrets(state)];
   if (losses.length === 0) return;
   /**
-   * When a valid certificate for this purpose, or this very one, was last seen for the first time at
-   * its place.
+   * When a valid certificate for this purpose, or this very one, was last seen for the first time
+   * at its place.
    */
   const appeared = new Map<string, number>();
   for (const { record } of standingSecrets(state)) {

@@ -338,7 +338,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
         of("identity").filter((text) => text.includes("opens the current backups")),
       ).toHaveLength(1);
       expect(of("digest")).toEqual([
-        expect.stringMatching(/^warn : Nothing was posted on route ops/),
+        expect.stringMatching(/^warn : Route ops: nothing posted yet/),
         expect.stringMatching(
           /^fail : .*secretsmanager:\/\/certkeep\/prod\/slack\/gone: no such secret/,
         ),

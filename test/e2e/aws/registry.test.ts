@@ -152,7 +152,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     [
       "no kubeconfig",
       (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "" })),
-      /isn't whole/,
+      /an incomplete secret/,
     ],
     [
       "a later format",

@@ -13,7 +13,7 @@ import { itemsOf } from "../../../lib/report/items.ts";
 import { plainText } from "../../../lib/report/part.ts";
 import { slackText, slackTitle } from "../../../lib/report/slack/escape.ts";
 import { PLAIN } from "../../../lib/report/text.ts";
-import type { ClusterSummary } from "../../../lib/report/summary.ts";
+import { type ClusterSummary, titleIn } from "../../../lib/report/summary.ts";
 import { problemsText } from "../../../lib/report/verdict.ts";
 import { takeMessage } from "../../support/slack.ts";
 import { NOW } from "../../finding/fixture.ts";
@@ -132,7 +132,7 @@ describe("a digest of any states whatsoever", () => {
           .filter(({ severity }) => severity === "critical");
         const fleet = plainText(message.notes[0] ?? []);
         const findings = given.summaries.flatMap((one) => one.findings);
-        const items = itemsOf({ findings, nameOf: (cluster) => cluster, nowMs: NOW_MS });
+        const items = itemsOf({ findings, nameOf: titleIn(given.summaries), nowMs: NOW_MS });
         expect(message.notices.map(({ severity }) => severity)).toEqual(
           items.map(({ severity }) => severity),
         );
