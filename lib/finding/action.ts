@@ -138,8 +138,8 @@ export function reachedVia<T extends { readonly actions: readonly Action[] }>(
 }
 
 /**
- * What an audit offers where a named cluster isn't as pinned. It never offers a restore, which writes
- * Secrets.
+ * What an audit offers where a named cluster isn't as pinned. It never offers a restore, which
+ * writes Secrets.
  */
 export function confirmAction(cluster: string, registered: boolean, differs: Mismatch): Action {
   // Registering again grants the permission; without a registration a person has to.
