@@ -59,7 +59,7 @@ async function composeRestoreFunction(
   const { config, names } = settings;
   // A context of a kubeconfig, which a person may name in place of a cluster, is nothing to a
   // function.
-  if (!names.includes(cluster)) throw unknownCluster(cluster, names, config.stores.registry);
+  if (!names.includes(cluster)) throw unknownCluster(cluster, names, config.stores.registry, false);
   if (!(await hasIdentity(run, settings)))
     return { identity: "absent", config: publishedAt(run.env, config.stores.state) };
   const { target, ports } = await composeRestore({

@@ -175,21 +175,20 @@ function folderOf(url: string | null): string | null {
 
 /**
  * `names`: those that there are. `registry`: where they are registered; `null`: in the
- * configuration.
+ * configuration. `takesContexts`: a function has no kubeconfig.
  */
 export function unknownCluster(
   cluster: string,
   names: readonly string[],
   registry: string | null,
+  takesContexts = true,
 ): CertkeepError {
+  const known = names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`;
   const near = meant(cluster, names);
   return new CertkeepError("usage", {
     where: `cluster ${cluster}`,
     found: `no such cluster in ${registry ?? "the configuration"}`,
-    expected:
-      names.length === 0
-        ? "one that is registered, or a context of your kubeconfig"
-        : `one of: ${names.join(", ")}, or a context of your kubeconfig`,
+    expected: takesContexts ? `${known}, or a context of your kubeconfig` : known,
     todo:
       near === null
         ? `Register it: certkeep clusters add ${cluster} --context CTX`

@@ -277,7 +277,7 @@ const BREAKS: readonly Break[] = [
     name: "an identity that isn't where it is said to be",
     do: ({ file }) => renameSync(file("keys/identity.txt"), file("keys/away")),
     line: "fail identity",
-    text: /no identity/,
+    text: /no such file\. Name the identity with --identity FILE/,
     code: 2,
   },
   {
