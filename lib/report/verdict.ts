@@ -80,7 +80,7 @@ export function problemsText(items: readonly Item[]): string {
 export function backupsText({ certificates, lost, ok, staging, unknown, backedUp }: Tally): string {
   const total = certificates + lost - staging;
   if (staging > 0 && total <= 0) return count(staging, "staging certificate");
-  if (total === 0) return "no certificates found";
+  if (total === 0) return "no certificates seen";
   const number = (n: number): string => n.toLocaleString("en-US");
   const all = count(total, "certificate");
   const okText =
