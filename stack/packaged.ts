@@ -4,7 +4,7 @@
  */
 import { parseConfig } from "../lib/config/parse.ts";
 import { invalidConfig } from "../lib/config/problem.ts";
-import { refuseUnpackaged } from "../lib/config/remote.ts";
+import { refuseUnpackaged } from "../lib/config/deployed.ts";
 import { isCertkeepError } from "../lib/error.ts";
 
 const NAME = "certkeep.yaml";

@@ -59,6 +59,10 @@ function problemOf(text: string): RecipientProblem | null {
   return words === undefined || bech32.fromWordsUnsafe(words) === undefined ? "checksum" : null;
 }
 
+export function isRecipient(text: string): boolean {
+  return problemOf(text) === null;
+}
+
 /**
  * Reads one recipient; spaces around it don't count. What is told of a wrong one never repeats it.
  */

@@ -210,6 +210,9 @@ export const registrationSchema = z.pipe(
   z.transform(discovered),
 );
 
+/** What a cluster has whose settings are left out. */
+export const NO_SETTINGS = registrationSchema.parse({});
+
 /** A Secret that is read by name; a CA's key is taken only from these. */
 export interface SecretRef {
   readonly namespace: string;

@@ -6,9 +6,12 @@
  * kubeconfigs; so is its identity, which lies with a person: the deployment names another to the
  * functions that may open copies. Pure.
  *
- * The packaged `certkeep.yaml` as it is published beside the states, for whoever has access to the
- * deployment and none of its files: with the stores of the deployment filled in, anchors in place
- * of the paths of their files, and without what only one machine can follow. Comments stay. Pure.
+ * The same file is published beside the states, for whoever has access to the deployment and none
+ * of its files: with the stores of the deployment filled in, anchors in place of the paths of their
+ * files, and without what only one machine can follow. Comments stay. Whoever reads it from S3
+ * refuses paths that only one machine can follow: a person's own files may be named from the home
+ * folder or from the root, since they are looked for where the command runs; what everybody shares
+ * may not be a file at all. Pure.
  */
 import { isMap, parseDocument } from "yaml";
 import { CertkeepError } from "../error.ts";
@@ -130,4 +133,75 @@ export function publishedConfig(
       drop(`digest.routes[${index}]`, ["digest", "routes", index]);
   }
   return { text: document.toString({ lineWidth: 0 }), leftOut: leftOut.toSorted() };
+}
+
+/** `s3://BUCKET/KEY` */
+export const REMOTE_CONFIG =
+  /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/[A-Za-z0-9!_.*'()/=@+-]{1,1024}$/;
+
+/** @throws CertkeepError config_invalid with everything that doesn't stand on its own */
+export function refuseFiles(config: Config, url: string): void {
+  const found: string[] = [];
+  const shared = (setting: string, isFile: boolean, instead: string): void => {
+    if (isFile) found.push(`${setting}: a file; expected ${instead}`);
+  };
+  const isFile = (text: string | null): boolean => text?.startsWith("file:") === true;
+  shared("stores.backups", isFile(config.stores.backups), "s3:// or secretsmanager://");
+  shared("stores.state", isFile(config.stores.state), "s3://");
+  config.issuers.forEach(({ anchors, intermediates }, index) => {
+    shared(
+      `issuers[${index}].anchors`,
+      anchors.kind === "file",
+      "the certificates themselves, in PEM after |",
+    );
+    shared(
+      `issuers[${index}].intermediates`,
+      intermediates?.kind === "file",
+      "the certificates themselves, in PEM after |",
+    );
+  });
+  config.digest.routes.forEach(({ webhook }, index) =>
+    shared(`digest.routes[${index}].webhook`, isFile(webhook), "secretsmanager://NAME or env:NAME"),
+  );
+  shared(
+    "sources.transparency.token",
+    isFile(config.sources.transparency?.token ?? null),
+    "secretsmanager://NAME or env:NAME",
+  );
+  const own = (setting: string, path: string | null): void =>
+    shared(
+      setting,
+      path !== null && !/^(\/|~\/)/.test(path),
+      "a path from the root or the home folder (~/)",
+    );
+  own(
+    "identity",
+    isFile(config.identity) ? (config.identity?.slice("file:".length) ?? null) : null,
+  );
+  config.clusters.forEach(({ kubeconfig, restoreKubeconfig }, index) => {
+    own(`clusters[${index}].kubeconfig`, kubeconfig);
+    own(`clusters[${index}].restoreKubeconfig`, restoreKubeconfig);
+  });
+  if (found.length === 0) return;
+  throw new CertkeepError("config_invalid", {
+    where: url,
+    found: "files, which whoever reads it elsewhere hasn't",
+    lines: found.map((line) => `  ${line}`),
+  });
+}
+
+/**
+ * Of one that is packaged for functions: stores, identity and clusters in it are a person's, and
+ * left out there. @throws as refuseFiles
+ */
+export function refuseUnpackaged(config: Config, path: string): void {
+  refuseFiles(
+    {
+      ...config,
+      stores: { backups: null, state: null, registry: null },
+      identity: null,
+      clusters: [],
+    },
+    path,
+  );
 }

@@ -1,10 +1,29 @@
 /**
  * Adds settings to an existing `certkeep.yaml` by inserting text, so that every comment, blank line
- * and quote of its author stays as it is. What can't be done so is refused, never rewritten.
+ * and quote of its author stays as it is. What can't be done so is refused, never rewritten: each
+ * function gives `null` where the text isn't a configuration, has such settings already, or is
+ * written so that a line can't be inserted safely.
  */
-import { isMap, isScalar, isSeq, parseDocument, stringify, type Node } from "yaml";
+import { isMap, isScalar, isSeq, type Node, type Pair, parseDocument, stringify } from "yaml";
+import { NO_SETTINGS } from "./cluster.ts";
 import { parseConfig } from "./parse.ts";
-import { yamlText } from "./template.ts";
+import type { Config } from "./schema.ts";
+import { type TemplateCluster, yamlText } from "./template.ts";
+
+interface Edit {
+  readonly text: string | null;
+  /** What the text has to mean. */
+  readonly wanted: Config;
+}
+
+function edited(text: string, edit: (config: Config) => Edit | null): string | null {
+  const before = parseConfig(text, "");
+  const change = before.ok ? edit(before.config) : null;
+  if (change === null || change.text === null) return null;
+  const after = parseConfig(change.text, "");
+  const fits = after.ok && JSON.stringify(after.config) === JSON.stringify(change.wanted);
+  return fits ? change.text : null;
+}
 
 export interface Addition {
   readonly recipients: readonly string[];
@@ -12,26 +31,15 @@ export interface Addition {
   readonly identity: string | null;
 }
 
-/**
- * `text` with the recipients, or `null` where it isn't a configuration, has recipients already, or
- * is written so that a line can't be inserted safely.
- */
-export function addSettings(text: string, addition: Addition): string | null {
-  const before = parseConfig(text, "");
-  if (!before.ok || before.config.recipients.length > 0 || addition.recipients.length === 0)
-    return null;
-  const after = insert(text, {
-    ...addition,
-    identity: before.config.identity === null ? addition.identity : null,
-  });
-  const result = after === null ? null : parseConfig(after, "");
-  if (after === null || result === null || !result.ok) return null;
-  const wanted = {
-    ...before.config,
-    recipients: addition.recipients,
-    identity: before.config.identity ?? addition.identity,
-  };
-  return sameData(result.config, wanted) ? after : null;
+export function addSettings(text: string, { recipients, identity }: Addition): string | null {
+  return edited(text, (config) =>
+    config.recipients.length > 0 || recipients.length === 0
+      ? null
+      : {
+          text: insertRecipients(text, recipients, config.identity === null ? identity : null),
+          wanted: { ...config, recipients, identity: config.identity ?? identity },
+        },
+  );
 }
 
 export interface CloudAddition {
@@ -41,60 +49,55 @@ export interface CloudAddition {
   readonly route: { readonly name: string; readonly webhook: string } | null;
 }
 
-/**
- * `text` with `aws:` and a route of the digest, each where it has none, and unchanged where it has
- * both; `null` as for `addSettings`.
- */
+/** Adds `aws:` and a route of the digest, each where `text` has none. */
 export function addCloud(text: string, { region, stage, route }: CloudAddition): string | null {
-  const before = parseConfig(text, "");
-  if (!before.ok) return null;
-  const { aws, digest } = before.config;
-  let after: string | null = text;
-  if (aws === null)
-    after = insertSection(after, "aws", [
-      `aws:`,
-      `  region: ${yamlText(region)}`,
-      `  stage: ${yamlText(stage)}`,
-    ]);
-  const routed = route !== null && digest.routes.length === 0;
-  if (routed && after !== null)
-    after = insertSection(after, "digest", [
-      "digest:",
-      "  routes:",
-      `    - name: ${yamlText(route.name)}`,
-      `      webhook: ${yamlText(route.webhook)}`,
-    ]);
-  const result = after === null ? null : parseConfig(after, "");
-  if (after === null || result === null || !result.ok) return null;
-  const wanted = {
-    ...before.config,
-    aws: aws ?? { region, stage, topic: null, restoreFunction: null },
-    digest: routed
-      ? { ...digest, routes: [{ ...route, clusters: null, severity: "info" }] }
-      : digest,
-  };
-  return sameData(result.config, wanted) ? after : null;
+  return edited(text, (config) => {
+    const { aws, digest } = config;
+    let after: string | null = text;
+    if (aws === null)
+      after = insertSection(after, "aws", [
+        `aws:`,
+        `  region: ${yamlText(region)}`,
+        `  stage: ${yamlText(stage)}`,
+      ]);
+    const routed = route !== null && digest.routes.length === 0;
+    if (routed && after !== null)
+      after = insertSection(after, "digest", [
+        "digest:",
+        "  routes:",
+        `    - name: ${yamlText(route.name)}`,
+        `      webhook: ${yamlText(route.webhook)}`,
+      ]);
+    const routes = routed
+      ? [{ ...route, clusters: null, severity: "info" as const }]
+      : digest.routes;
+    return {
+      text: after,
+      wanted: {
+        ...config,
+        aws: aws ?? { region, stage, topic: null, restoreFunction: null },
+        digest: { ...digest, routes },
+      },
+    };
+  });
 }
 
-/** `text` with clusters, where it has none; `null` as for `addSettings`. */
-export function addClusters(
-  text: string,
-  clusters: readonly { readonly name: string; readonly context: string }[],
-): string | null {
-  const before = parseConfig(text, "");
-  if (!before.ok || before.config.clusters.length > 0) return null;
-  const after = insertSection(text, "clusters", [
-    "clusters:",
-    ...clusters.flatMap(({ name, context }) => [
-      `  - name: ${yamlText(name)}`,
-      `    context: ${yamlText(context)}`,
-    ]),
+export function addClusters(text: string, clusters: readonly TemplateCluster[]): string | null {
+  const lines = clusters.flatMap(({ name, context }) => [
+    `  - name: ${yamlText(name)}`,
+    `    context: ${yamlText(context)}`,
   ]);
-  const result = after === null ? null : parseConfig(after, "");
-  if (after === null || result === null || !result.ok) return null;
-  const others = { ...result.config, clusters: [] };
-  const isAdded = result.config.clusters.length === clusters.length;
-  return isAdded && sameData(others, before.config) ? after : null;
+  return edited(text, (config) =>
+    config.clusters.length > 0
+      ? null
+      : {
+          text: insertSection(text, "clusters", ["clusters:", ...lines]),
+          wanted: {
+            ...config,
+            clusters: clusters.map(({ name, context }) => ({ name, ...NO_SETTINGS, context })),
+          },
+        },
+  );
 }
 
 export interface RemovedCluster {
@@ -104,15 +107,9 @@ export interface RemovedCluster {
   readonly settings: string;
 }
 
-/** Takes a cluster's entry out of `text`; `null` where that can't be done safely. */
 export function removeCluster(text: string, name: string): RemovedCluster | null {
-  const before = parseConfig(text, "");
-  const { contents } = parseDocument<Node, false>(text, {
-    prettyErrors: false,
-    logLevel: "silent",
-  });
-  if (!before.ok || !isMap(contents)) return null;
-  const pair = contents.items.find(({ key }) => isScalar(key) && key.value === "clusters");
+  const { contents } = parseDocument<Node, false>(text, QUIET);
+  const pair = pairOf(contents, "clusters");
   const list = pair?.value;
   if (pair === undefined || !isSeq(list) || list.flow === true) return null;
   const entry = list.items.find((item) => isMap(item) && item.get("name") === name);
@@ -121,13 +118,30 @@ export function removeCluster(text: string, name: string): RemovedCluster | null
   const next = list.items[list.items.indexOf(entry) + 1];
   const start = lineStart(text, isOnly ? offsetOf(pair) : entry.range[0]);
   const end = isMap(next) && next.range != null ? lineStart(text, next.range[0]) : entry.range[2];
-  const after = text.slice(0, start) + text.slice(end);
-  const result = parseConfig(after, "");
-  const clusters = before.config.clusters.filter((cluster) => cluster.name !== name);
-  if (!result.ok || !sameData(result.config, { ...before.config, clusters })) return null;
+  const after = edited(text, (config) => ({
+    text: text.slice(0, start) + text.slice(end),
+    wanted: { ...config, clusters: config.clusters.filter((cluster) => cluster.name !== name) },
+  }));
   for (const key of ["name", "kubeconfig", "context", "restoreKubeconfig"]) entry.delete(key);
   const settings: unknown = entry.toJSON();
-  return { text: after, settings: stringify(settings, { lineWidth: 0 }) };
+  return after === null ? null : { text: after, settings: stringify(settings, { lineWidth: 0 }) };
+}
+
+const QUIET = { prettyErrors: false, uniqueKeys: false, logLevel: "silent" } as const;
+
+/** `bom`: what is before `body`, to which offsets refer. */
+function opened(text: string) {
+  const bom = text.startsWith("\ufeff") ? "\ufeff" : "";
+  const body = text.slice(bom.length);
+  const newline = body.includes("\r\n") ? "\r\n" : "\n";
+  const gap = body === "" || body.endsWith("\n") ? "" : newline;
+  return { bom, body, newline, gap, contents: parseDocument(body, QUIET).contents };
+}
+
+function pairOf(contents: unknown, key: string): Pair | undefined {
+  return isMap(contents)
+    ? contents.items.find((pair) => isScalar(pair.key) && pair.key.value === key)
+    : undefined;
 }
 
 /**
@@ -135,91 +149,49 @@ export function removeCluster(text: string, name: string): RemovedCluster | null
  * as init wrote it, else at the end.
  */
 function insertSection(text: string, key: string, lines: readonly string[]): string | null {
-  const newline = text.includes("\r\n") ? "\r\n" : "\n";
-  const body = text.startsWith("\ufeff") ? text.slice(1) : text;
-  const bom = text.slice(0, text.length - body.length);
-  const contents = parseDocument(body, {
-    prettyErrors: false,
-    uniqueKeys: false,
-    logLevel: "silent",
-  }).contents;
-  const own = isMap(contents)
-    ? contents.items.find((pair) => isScalar(pair.key) && pair.key.value === key)
-    : undefined;
+  const { bom, body, newline, gap, contents } = opened(text);
+  const joined = (some: readonly string[]): string => some.join(newline) + newline;
+  const own = pairOf(contents, key);
   if (own !== undefined) {
     const [first] = isMap(own.value) && own.value.flow !== true ? own.value.items : [];
-    if (first === undefined) return null;
-    const at = offsetOf(first);
-    return (
-      bom +
-      insertBefore(
-        body,
-        lineStart(body, at),
-        `${lines
-          .slice(1)
-          .map((line) => line.slice(2))
-          .join(newline)}${newline}`,
-        indentOf(body, at),
-      )
-    );
+    const inner = joined(lines.slice(1).map((line) => line.slice(2)));
+    return first === undefined ? null : bom + insertBefore(body, offsetOf(first), inner);
   }
-  const section = `${lines.join(newline)}${newline}`;
   const example = body.search(new RegExp(`^#${key}:\\s*$`, "m"));
-  if (example >= 0) return bom + insertBefore(body, example, section, "");
-  return `${text}${body === "" || body.endsWith("\n") ? "" : newline}${section}`;
+  return example >= 0
+    ? bom + insertBefore(body, example, joined(lines))
+    : text + gap + joined(lines);
 }
 
-function insert(text: string, addition: Addition): string | null {
-  const bom = text.startsWith("\ufeff") ? "\ufeff" : "";
-  const body = text.slice(bom.length);
-  const newline = body.includes("\r\n") ? "\r\n" : "\n";
-  const flow = `[${addition.recipients.map(yamlText).join(", ")}]`;
-  const identityLine =
-    addition.identity === null ? "" : `identity: ${yamlText(addition.identity)}${newline}`;
-  const contents = parseDocument(body, {
-    prettyErrors: false,
-    uniqueKeys: false,
-    logLevel: "silent",
-  }).contents;
-  if (contents === null || (isScalar(contents) && contents.value === null)) {
-    // Comments only. A document's end mark would put what follows into another document.
-    const gap = body === "" || body.endsWith("\n") ? "" : newline;
-    return `${bom}${body}${gap}recipients: ${flow}${newline}${identityLine}`;
-  }
+function insertRecipients(
+  text: string,
+  recipients: readonly string[],
+  identity: string | null,
+): string | null {
+  const { bom, body, newline, gap, contents } = opened(text);
+  const flow = `[${recipients.map(yamlText).join(", ")}]`;
+  const identityLine = identity === null ? "" : `identity: ${yamlText(identity)}${newline}`;
+  const lines = `recipients: ${flow}${newline}${identityLine}`;
+  // Comments only. A document's end mark would put what follows into another document.
+  if (contents === null || (isScalar(contents) && contents.value === null))
+    return bom + body + gap + lines;
   if (!isMap(contents)) return null;
-  const own = contents.items.find((pair) => isScalar(pair.key) && pair.key.value === "recipients");
-  const first = contents.items[0];
-  if (own !== undefined) {
-    const value = own.value;
-    const range =
-      typeof value === "object" && value !== null && "range" in value
-        ? (value.range as [number, number, number] | null)
-        : null;
-    if (range === null || range === undefined) return null;
-    const [start, end] = range;
-    const space = /\s$/.test(body.slice(0, start)) ? "" : " ";
-    const filled = `${body.slice(0, start)}${space}${flow}${body.slice(end)}`;
-    if (identityLine === "" || contents.flow === true) return `${bom}${filled}`;
-    return (
-      bom +
-      insertBefore(
-        filled,
-        lineStart(body, offsetOf(first)),
-        identityLine,
-        indentOf(body, offsetOf(first)),
-      )
-    );
-  }
-  if (contents.flow === true || first === undefined) return null;
-  const at = offsetOf(first);
+  const first = offsetOf(contents.items[0]);
+  const own = pairOf(contents, "recipients");
+  if (own === undefined)
+    return contents.flow === true || contents.items.length === 0
+      ? null
+      : bom + insertBefore(body, first, lines);
+  const range = (own.value as Node | null)?.range;
+  if (range == null) return null;
+  const [start, end] = range;
+  const space = /\s$/.test(body.slice(0, start)) ? "" : " ";
+  const filled = `${body.slice(0, start)}${space}${flow}${body.slice(end)}`;
   return (
     bom +
-    insertBefore(
-      body,
-      lineStart(body, at),
-      `recipients: ${flow}${newline}${identityLine}`,
-      indentOf(body, at),
-    )
+    (identityLine === "" || contents.flow === true
+      ? filled
+      : insertBefore(filled, first, identityLine))
   );
 }
 
@@ -232,14 +204,9 @@ function lineStart(text: string, offset: number): number {
   return text.lastIndexOf("\n", offset - 1) + 1;
 }
 
-function indentOf(text: string, offset: number): string {
-  return text.slice(lineStart(text, offset), offset);
-}
-
-function insertBefore(text: string, at: number, lines: string, indent: string): string {
+/** `lines` before the line of `offset`, indented as far as `offset` is. */
+function insertBefore(text: string, offset: number, lines: string): string {
+  const at = lineStart(text, offset);
+  const indent = text.slice(at, offset);
   return text.slice(0, at) + lines.replaceAll(/^(?=.)/gm, indent) + text.slice(at);
-}
-
-function sameData(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

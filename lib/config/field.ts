@@ -3,8 +3,8 @@
  * left out.
  */
 import * as z from "zod/mini";
+import { isRecipient } from "../backup/recipient.ts";
 import { LABEL } from "./form.ts";
-import { isRecipient } from "./recipient.ts";
 
 /** What an editor shows of a setting. */
 export interface Help {

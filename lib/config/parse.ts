@@ -7,7 +7,7 @@
  * references to nothing, and an entry that would mute everything.
  */
 import type * as z from "zod/mini";
-import { registrationSchema } from "./cluster.ts";
+import { NO_SETTINGS, registrationSchema } from "./cluster.ts";
 import { described, meant, pathText, type Problem } from "./problem.ts";
 import { type Config, configSchema, DEFAULT_CONFIG } from "./schema.ts";
 import { decodeText, type Located, nearest, parseTree, type Tree } from "./yaml.ts";
@@ -128,13 +128,11 @@ export function parseConfig(source: string | Uint8Array, file: string): ConfigRe
   return { ok: true, config: read.value ?? DEFAULT_CONFIG };
 }
 
-const EMPTY_REGISTRATION = registrationSchema.parse({});
-
 /** `clusters/NAME.yaml`: a cluster's settings without its name, which the file's name gives. */
 export function parseRegistration(source: string | Uint8Array, file: string): RegistrationResult {
   const read = readAs(registrationSchema, source, file, () => []);
   if ("problems" in read) return { ok: false, problems: read.problems };
-  return { ok: true, entry: read.value ?? EMPTY_REGISTRATION };
+  return { ok: true, entry: read.value ?? NO_SETTINGS };
 }
 
 function readAs<T extends z.ZodMiniType>(
@@ -178,10 +176,7 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
         within.map((one) => ({ ...one, path: [...issue.path, ...one.path] })),
         schema,
       );
-    if (issue.code !== "unrecognized_keys")
-      return [
-        { path: issue.path, atKey: false, found: null, expected: issue.message, suggestion: null },
-      ];
+    if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
     const allowed = keysAt(schema, issue.path);
     return issue.keys.map((key) => {
       const near = meant(key, allowed);
@@ -252,14 +247,9 @@ function whereItBelongs(key: string, root: z.ZodMiniType): string | null {
 
 /** Where text is never shown: it may be a key, or hold a password. */
 function hides(path: readonly PropertyKey[]): boolean {
+  const secretive = ["anchors", "intermediates", "webhook", "token", "transparency"];
   return (
-    path[0] === "identity" ||
-    path[0] === "stores" ||
-    path.at(-1) === "anchors" ||
-    path.at(-1) === "webhook" ||
-    path.at(-1) === "token" ||
-    path.at(-1) === "transparency" ||
-    path.at(-1) === "intermediates"
+    ["identity", "stores"].includes(String(path[0])) || secretive.includes(String(path.at(-1)))
   );
 }
 

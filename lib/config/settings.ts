@@ -1,5 +1,5 @@
 /** The settings that hold for one cluster: its entry over the defaults. */
-import type { ClusterEntry } from "./cluster.ts";
+import { type ClusterEntry, NO_SETTINGS } from "./cluster.ts";
 import type { IgnoreSetting } from "./digest.ts";
 import type { ConfigIssuer } from "./issuer.ts";
 import type { Config } from "./schema.ts";
@@ -12,19 +12,6 @@ export interface ClusterSettings extends ClusterEntry {
   readonly ignore: readonly IgnoreSetting[];
 }
 
-const NO_ENTRY: Omit<ClusterEntry, "name"> = {
-  kubeconfig: null,
-  context: null,
-  namespaces: null,
-  selector: null,
-  secrets: [],
-  operator: null,
-  recipients: null,
-  restoreKubeconfig: null,
-  eks: null,
-  access: null,
-};
-
 /**
  * For a cluster that the configuration doesn't name, the defaults: the current context of the usual
  * kubeconfig.
@@ -32,7 +19,7 @@ const NO_ENTRY: Omit<ClusterEntry, "name"> = {
 export function settingsFor(config: Config, clusterName: string): ClusterSettings {
   const entry = config.clusters.find(({ name }) => name === clusterName) ?? {
     name: clusterName,
-    ...NO_ENTRY,
+    ...NO_SETTINGS,
   };
   return {
     ...entry,

@@ -11,7 +11,7 @@ import { addCloud } from "../config/edit.ts";
 import { parseConfig } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { registryNames, secretReference } from "../config/registered.ts";
-import { refuseUnpackaged } from "../config/remote.ts";
+import { refuseUnpackaged } from "../config/deployed.ts";
 import { CertkeepError } from "../error.ts";
 import type { SecretKeeper } from "../ports/registry.ts";
 import type { InitFiles, InitResult } from "./init.ts";

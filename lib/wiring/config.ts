@@ -14,10 +14,9 @@ import {
 import type { Approving, Question } from "../adapters/file/configfiles.ts";
 import { type ConfigPlaces, localPaths } from "../adapters/file/paths.ts";
 import { DEFAULT_CONFIG } from "../config/schema.ts";
-import { deployedConfig } from "../config/deployed.ts";
+import { deployedConfig, refuseFiles, REMOTE_CONFIG } from "../config/deployed.ts";
 import { parseConfig } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
-import { refuseFiles, REMOTE_CONFIG } from "../config/remote.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
 import { readRemote } from "./aws.ts";

@@ -1,9 +1,8 @@
 /** The settings of a function, and of a configuration in a bucket. */
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../lib/config/schema.ts";
-import { deployedConfig } from "../../lib/config/deployed.ts";
+import { deployedConfig, refuseFiles, REMOTE_CONFIG } from "../../lib/config/deployed.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
-import { refuseFiles, REMOTE_CONFIG } from "../../lib/config/remote.ts";
 
 function configOf(text: string): Config {
   const result = parseConfig(text, "f");

@@ -2,9 +2,8 @@
  * The published configuration: whole, readable from a bucket, and written only where it differs.
  */
 import { beforeEach, describe, expect, it } from "vitest";
-import { publishedConfig, type Published } from "../../lib/config/deployed.ts";
+import { publishedConfig, type Published, refuseFiles } from "../../lib/config/deployed.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
-import { refuseFiles } from "../../lib/config/remote.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import { createAuthority } from "../support/pki.ts";
 import { publishConfig } from "../../functions/dispatch.ts";

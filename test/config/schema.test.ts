@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { jsonSchema, registrationJsonSchema } from "../../lib/config/jsonschema.ts";
 import { isSelector } from "../../lib/config/form.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
-import { isRecipient } from "../../lib/config/recipient.ts";
+import { isRecipient } from "../../lib/backup/recipient.ts";
 import { LETS_ENCRYPT, LETS_ENCRYPT_STAGING } from "../../lib/issuer/issuers.ts";
 
 describe("the published schema", () => {

@@ -7,7 +7,7 @@
  * the same name in another account could replay it there: each registration has a role of its own
  * (adapters/aws/client.ts).
  */
-import { partitionOf } from "../../config/partition.ts";
+import { partitionOf } from "../../rbac/policy.ts";
 import { createHash, createHmac } from "node:crypto";
 import type { Connection } from "./connection.ts";
 

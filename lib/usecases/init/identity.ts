@@ -1,6 +1,6 @@
 /** Where the identity is, or goes: an existing one is used, and none goes into a git work tree. */
 import { formatMs } from "../../certificate/time.ts";
-import { isRecipient } from "../../config/recipient.ts";
+import { isRecipient } from "../../backup/recipient.ts";
 import { CertkeepError } from "../../error.ts";
 import type { InitPlaces, InitPorts } from "../init.ts";
 

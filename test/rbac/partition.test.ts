@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
 import { REGION } from "../../lib/config/form.ts";
-import { partitionOf } from "../../lib/config/partition.ts";
+import { partitionOf } from "../../lib/rbac/policy.ts";
 
 /** As the SDK's clients take it. */
 const sdk = createRequire(import.meta.url)("@aws-sdk/core/client") as {
