@@ -50,7 +50,7 @@ export function fleetCluster(name: string, certificates: number): StateDocument 
   };
 }
 
-export const BUDGETS: readonly BudgetLevel[] = [
+const BUDGETS: readonly BudgetLevel[] = [
   {
     name: "wiki.tail1a2b3.ts.net",
     kind: "set",

@@ -13,17 +13,8 @@ import { instantParts, own, say, type Text, utcText } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
 import { type ClusterSummary, titleIn } from "../summary.ts";
 import { count } from "../text.ts";
-import {
-  backupsText,
-  ignoredNotes,
-  problemsText,
-  SIGHTS,
-  sumOf,
-  sumTallies,
-  unregisteredNotes,
-} from "../verdict.ts";
+import { ignoredNotes, SIGHTS, summaryText, sumOf, unregisteredNotes } from "../verdict.ts";
 import { certificateSection, tableData } from "./certificates.ts";
-import { levelChart } from "./chart.ts";
 import { cspHash, html, scriptJson } from "./escape.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
@@ -52,7 +43,8 @@ export function pageHtml(input: PageInput): string {
     nameOf: titleIn(summaries),
     nowMs: atMs,
   });
-  const verdict = headingOf(summaries, items);
+  const verdict =
+    summaries.length === 0 ? "No cluster was audited yet" : summaryText(summaries, items);
   const policy =
     `default-src 'none'; script-src ${cspHash(SCRIPT)}; style-src ${cspHash(STYLE)}; base-uri ` +
     "'none'; form-action 'none'";
@@ -78,16 +70,6 @@ export function pageHtml(input: PageInput): string {
     `<script type="application/json" id="data">${scriptJson(tableData(input.rows, atMs))}</script>`,
     `<script>${SCRIPT}</script>\n</body>\n</html>\n`,
   ].join("\n");
-}
-
-/** As an audit begins: `prod: 2 problems; 2 of 14 certificates OK, all 14 backed up`. */
-function headingOf(summaries: readonly ClusterSummary[], items: readonly Item[]): string {
-  const [first, ...others] = summaries;
-  if (first === undefined) return "No cluster was audited yet";
-  const who = others.length === 0 ? first.title : count(summaries.length, "cluster");
-  const problems = problemsText(items);
-  const backups = backupsText(sumTallies(summaries.map(({ tally }) => tally)));
-  return `${who}: ${problems === "" ? "" : `${problems}; `}${backups}`;
 }
 
 /** Shown in UTC, and by the script in the reader's zone. */
@@ -216,7 +198,7 @@ function remedy(label: string, text: Text, commands: readonly string[]): string 
   );
 }
 
-function budgetSection({ budgets, atMs }: PageInput): string {
+function budgetSection({ budgets }: PageInput): string {
   const touched = budgets
     .filter(({ remaining, capacity }) => remaining < capacity)
     .toSorted((a, b) => a.remaining / a.capacity - b.remaining / b.capacity);
@@ -229,14 +211,14 @@ function budgetSection({ budgets, atMs }: PageInput): string {
     '<p class="soft">Estimates: certkeep can&#39;t see every issuance. All other names have all ' +
       "issuances left.</p>",
     '<div class="budgets">',
-    ...shown.map((one) => budgetHtml(one, atMs)),
+    ...shown.map(budgetHtml),
     "</div>",
     left === 0 ? "" : `<p class="soft">And ${left.toLocaleString("en-US")} with more left.</p>`,
     "</section>",
   ].join("\n");
 }
 
-function budgetHtml(budget: BudgetLevel, atMs: number): string {
+function budgetHtml(budget: BudgetLevel): string {
   const { name, remaining, atLeast, capacity, nextSlotMs, fullAtMs, overshot } = budget;
   const sure = atLeast === null || atLeast >= remaining ? "" : `, at least ${atLeast}`;
   const by = overshot ? "by " : "";
@@ -248,8 +230,7 @@ function budgetHtml(budget: BudgetLevel, atMs: number): string {
       : `; all ${capacity} available ${by}${timeTag(fullAtMs)}`;
   return (
     `<article class="budget"><h3>${html(name)}</h3><p>${isLow(budget) ? low : ""}` +
-    `${Math.max(0, remaining)} of ${capacity} issuances left${sure}${next}${full}.</p>` +
-    `${levelChart(budget, atMs)}</article>`
+    `${Math.max(0, remaining)} of ${capacity} issuances left${sure}${next}${full}.</p></article>`
   );
 }
 

@@ -1,51 +1,24 @@
 /**
  * The page's script: the table of certificates from embedded data, filtered, sorted and shown a
- * page at a time, so that ten thousand stay light; a timeline for the one that is opened; times in
- * the reader's own zone. It requests nothing, and puts text into the page as text only.
+ * page at a time, so that ten thousand stay light; what is known of the one that is opened; times
+ * in the reader's own zone. It requests nothing, and puts text into the page as text only.
  */
 export const SCRIPT = String.raw`
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const STATUS = {
-    critical: "Critical",
-    warning: "Warning",
-    info: "Info",
-    unknown: "Unknown",
-    staging: "Staging",
-    ok: "OK",
-  };
-  const ORDER = ["critical", "warning", "unknown", "info", "staging", "ok"];
   const DAY = 86400000;
   const PAGE = 50;
-  const rows = data.rows.map((r, i) => ({
+  const rows = data.rows.map((values, i) => ({
     i,
-    cluster: data.clusters[r[0]],
-    namespace: r[1],
-    secret: r[2],
-    name: r[3],
-    status: data.statuses[r[4]],
-    gone: r[5] === 1,
-    issuer: data.issuers[r[6]],
-    serial: r[7],
-    issued: r[8],
-    from: r[9],
-    until: r[10],
-    copied: r[11] === 1,
-    codes: r[12],
-    seen: r[13],
-    why: r[14],
-    advice: r[15],
-    command: r[16],
-    history: r[17],
-    restored: r[18],
+    ...Object.fromEntries(values.map((value, at) => [data.keys[at], value])),
   }));
   for (const row of rows)
     row.text = [
       row.name,
       row.cluster,
       row.namespace + "/" + row.secret,
-      row.codes,
+      row.codes.join(" "),
       row.issuer,
       row.serial,
     ]
@@ -59,12 +32,6 @@ export const SCRIPT = String.raw`
       else node.setAttribute(key, value);
     }
     node.append(...children);
-    return node;
-  };
-  const svg = (tag, props, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(props)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
     return node;
   };
   const zoned = new Intl.DateTimeFormat(undefined, {
@@ -96,6 +63,9 @@ export const SCRIPT = String.raw`
   for (const head of heads)
     head.replaceChildren(el("button", { class: "sort", type: "button", text: head.textContent }));
   for (const part of document.querySelectorAll(".filters, .pages")) part.hidden = false;
+  // The choices name the states, the worst first.
+  const STATUS = new Map([...statusOf.options].map((option) => [option.value, option.text]));
+  const ORDER = [...STATUS.keys()];
   let key = "status";
   let down = false;
   let page = 0;
@@ -107,7 +77,7 @@ export const SCRIPT = String.raw`
     status: (r) => ORDER.indexOf(r.status),
     name: (r) => r.name,
     place: (r) => r.cluster + " " + r.namespace + "/" + r.secret,
-    until: (r) => (r.until === null ? Infinity : r.until),
+    until: (r) => (r.notAfterMs === null ? Infinity : r.notAfterMs),
     copied: (r) => (r.copied ? 1 : 0),
   };
 
@@ -132,8 +102,8 @@ export const SCRIPT = String.raw`
   }
 
   function left(r) {
-    if (r.until === null) return "";
-    const days = (r.until - data.at) / DAY;
+    if (r.notAfterMs === null) return "";
+    const days = (r.notAfterMs - data.at) / DAY;
     return days < 0 ? Math.floor(-days) + " days ago" : Math.floor(days) + " days left";
   }
 
@@ -177,7 +147,7 @@ export const SCRIPT = String.raw`
     const row = el(
       "tr",
       {},
-      el("td", {}, el("span", { class: "tag " + r.status, text: STATUS[r.status] })),
+      el("td", {}, el("span", { class: "tag " + r.status, text: STATUS.get(r.status) })),
       el("td", {}, button),
       el(
         "td",
@@ -190,7 +160,7 @@ export const SCRIPT = String.raw`
         { "data-label": "Expires" },
         el("span", {
           class: "until",
-          text: r.until === null ? "unknown" : day.format(new Date(r.until)),
+          text: r.notAfterMs === null ? "unknown" : day.format(new Date(r.notAfterMs)),
         }),
         document.createTextNode(" "),
         el("span", { class: "soft until", text: left(r) }),
@@ -203,7 +173,7 @@ export const SCRIPT = String.raw`
     if (r.why !== "") cell.append(el("p", { class: "why", text: r.why }));
     if (r.advice !== "") cell.append(el("p", { text: "What to do: " + r.advice }));
     if (r.command !== null) cell.append(el("code", { class: "cmd", text: r.command }));
-    cell.append(timeline(r), facts(r));
+    cell.append(facts(r));
     return [row, el("tr", { class: "detail", id }, cell)];
   }
 
@@ -212,66 +182,21 @@ export const SCRIPT = String.raw`
     const add = (title, text) => {
       if (text !== "") list.append(el("dt", { text: title }), el("dd", { text }));
     };
-    add("Issued", when(r.issued));
-    if (r.from !== null && r.until !== null)
-      add("Renewal due", when(r.until - (r.until - r.from) / 3));
-    add(r.until !== null && r.until < data.at ? "Expired" : "Expires", when(r.until));
-    const earlier = r.history.filter((h) => h[0] !== r.issued);
+    add("Issued", when(r.issuedMs));
+    if (r.notBeforeMs !== null && r.notAfterMs !== null)
+      add("Renewal due", when(r.notAfterMs - (r.notAfterMs - r.notBeforeMs) / 3));
+    add(r.notAfterMs !== null && r.notAfterMs < data.at ? "Expired" : "Expires", when(r.notAfterMs));
+    const earlier = r.history.filter((h) => h.issuedMs !== r.issuedMs);
     if (earlier.length > 0)
       add(
         "Earlier certificates",
-        earlier.map((h) => "issued " + when(h[0]) + ", until " + when(h[1])).join("; "),
+        earlier.map((h) => "issued " + when(h.issuedMs) + ", until " + when(h.untilMs)).join("; "),
       );
-    if (r.restored.length > 0) add("Restored", r.restored.map(when).join("; "));
+    if (r.restoredMs.length > 0) add("Restored", r.restoredMs.map(when).join("; "));
     add("Issuer", r.issuer);
     add("Serial", r.serial);
-    add("Findings", r.codes);
+    add("Findings", r.codes.join(", "));
     return list;
-  }
-
-  function timeline(r) {
-    const spans = r.history.map((h) => ({ from: h[0], until: h[1], live: false }));
-    if (r.from !== null && r.until !== null)
-      spans.push({ from: r.issued === null ? r.from : r.issued, until: r.until, live: true });
-    const box = svg("svg", { viewBox: "0 0 640 74", "aria-hidden": "true", focusable: "false" });
-    if (spans.length === 0) return box;
-    const start = Math.min(data.at - DAY, ...spans.map((s) => s.from));
-    const end = Math.max(data.at + DAY, ...spans.map((s) => s.until));
-    const x = (ms) => 6 + (628 * (ms - start)) / (end - start);
-    box.append(svg("line", { class: "axis", x1: 0, x2: 640, y1: 46, y2: 46 }));
-    for (const s of spans)
-      box.append(
-        svg("rect", {
-          class: !s.live
-            ? "past"
-            : r.gone || s.until < data.at || r.status === "critical"
-              ? "dead"
-              : "live",
-          x: x(s.from),
-          width: Math.max(2, x(s.until) - x(s.from)),
-          y: s.live ? 20 : 25,
-          height: s.live ? 20 : 10,
-          rx: 4,
-        }),
-      );
-    if (r.from !== null && r.until !== null) {
-      const due = x(r.until - (r.until - r.from) / 3);
-      box.append(
-        svg("line", { class: "due", x1: due, x2: due, y1: 16, y2: 44 }),
-        svg("text", { x: Math.min(due, 570), y: 11 }, "renewal due"),
-      );
-    }
-    for (const at of r.restored)
-      box.append(svg("circle", { class: "restore", cx: x(at), cy: 46, r: 5 }));
-    box.append(
-      svg("line", { class: "nowline", x1: x(data.at), x2: x(data.at), y1: 14, y2: 50 }),
-      svg("text", { x: Math.min(Math.max(x(data.at) - 10, 0), 610), y: 64 }, "now"),
-    );
-    if (Math.abs(x(data.at) - 6) > 100)
-      box.append(svg("text", { x: 0, y: 64 }, day.format(new Date(start))));
-    if (634 - x(data.at) > 130)
-      box.append(svg("text", { x: 640, y: 64, "text-anchor": "end" }, day.format(new Date(end))));
-    return box;
   }
 
   body.addEventListener("click", (event) => {

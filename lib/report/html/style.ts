@@ -109,7 +109,6 @@ button.step:disabled { opacity: 0.55; cursor: default; }
   outline: 2px solid var(--focus); outline-offset: 2px; border-radius: 0.2rem;
 }
 .detail td { background: var(--bg); }
-.detail svg { max-width: 44rem; margin-top: 0.6rem; }
 .until { white-space: nowrap; }
 @media (min-width: 44.01rem) {
   #rows tr:not(.detail) > td:nth-child(2) { min-width: 13rem; }
@@ -120,19 +119,6 @@ button.step:disabled { opacity: 0.55; cursor: default; }
 }
 .detail dt { color: var(--soft); }
 .detail dd { margin: 0; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; height: auto; overflow: visible; }
-svg text { fill: var(--soft); font-size: 11px; }
-.axis { stroke: var(--line); }
-.nowline { stroke: var(--ink); stroke-dasharray: 3 3; }
-.past { fill: var(--mute-bg); stroke: var(--line); }
-.live { fill: var(--ok-bg); stroke: var(--ok); }
-.dead { fill: var(--bad-bg); stroke: var(--bad); }
-.due { stroke: var(--warn); stroke-width: 2; }
-.restore { fill: var(--info); }
-.level { fill: none; stroke: var(--info); stroke-width: 2; }
-.coming { fill: none; stroke: var(--info); stroke-width: 2; stroke-dasharray: 4 4; }
-.locked { fill: var(--bad-bg); }
-.lockedtext { fill: var(--bad) !important; font-weight: 600; }
 .budgets {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr));
   gap: 0.75rem;
