@@ -4,7 +4,7 @@
  * cloudwatch.amazonaws.com to use it. Alarms hold names and numbers, no secret.
  */
 import type { MetricName } from "../lib/report/metrics.ts";
-import { att, FUNCTIONS, type FunctionName } from "./names.ts";
+import { att, FUNCTIONS, logicalName, type FunctionName } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";
 
@@ -96,7 +96,7 @@ const deadLetters: Alarm = {
 };
 
 function errors(name: FunctionName, intervalMinutes: number): Alarm {
-  const title = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+  const title = logicalName(name);
   return {
     id: `${title}Errors`,
     description: `The function ${name} failed: its log group says why.`,

@@ -4,6 +4,12 @@ import type { Parameters } from "./parameters.ts";
 export const FUNCTIONS = ["dispatch", "audit", "digest", "drill", "restore"] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
+/** What a function is called in logical ids. */
+export const logicalName = (name: FunctionName): string =>
+  `${name[0]?.toUpperCase()}${name.slice(1)}`;
+/** Logical id of a function's role. */
+export const roleId = (name: FunctionName): string => `${logicalName(name)}IamRoleLambdaExecution`;
+
 /** A value of CloudFormation: text, or what it works out. */
 export type Value = string | { readonly [intrinsic: string]: unknown };
 

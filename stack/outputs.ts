@@ -1,7 +1,7 @@
 /**
  * What whoever deployed does next, as outputs: `npx serverless info --verbose` prints them again.
  */
-import { att, bucketName, withBucket, type Value } from "./names.ts";
+import { att, bucketName, roleId, withBucket, type Value } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 
 interface Output {
@@ -60,11 +60,11 @@ export function outputs(parameters: Parameters): Readonly<Record<string, Output>
     },
     AuditRoleArn: {
       Description: "Trust this in roles that read an EKS cluster",
-      Value: att("AuditIamRoleLambdaExecution"),
+      Value: att(roleId("audit")),
     },
     RestoreRoleArn: {
       Description: "Trust this in roles that read or restore an EKS cluster",
-      Value: att("RestoreIamRoleLambdaExecution"),
+      Value: att(roleId("restore")),
     },
   };
 }

@@ -1,6 +1,5 @@
 /**
- * What each function may do on AWS: a role of its own, and in it only what its use case does.
- * Beside these stand the function's own log group and, for the audit, receiving from its queue.
+ * What each function may do on AWS: only what its use case does.
  *
  * What must not be: an audit that deletes or overwrites a copy, or reads an identity or a restoring
  * credential; a digest that reads a credential or writes anything but what it remembers of itself;
@@ -35,8 +34,23 @@ function allow(
 
 // AWS limits listing names to no part of an account; values are another action.
 const names = allow("ListNames", ["secretsmanager:ListSecrets"], ["*"]);
+const receive = allow(
+  "Receive",
+  ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+  [att("AuditQueue")],
+);
 
-/** Statements by function. */
+/** The function's own log group, which the stack makes. */
+export function writeLog({ stage }: Parameters, name: FunctionName): Statement {
+  const group = `/aws/lambda/certkeep-${stage}-${name}`;
+  return allow(
+    "Log",
+    ["logs:CreateLogStream", "logs:CreateLogGroup", "logs:PutLogEvents"],
+    [sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:${group}:*:*`)],
+  );
+}
+
+/** Statements by function, beside writing its log. */
 export function permissions(
   parameters: Parameters,
 ): Readonly<Record<FunctionName, readonly Statement[]>> {
@@ -67,6 +81,7 @@ export function permissions(
       ...key,
     ],
     audit: [
+      receive,
       names,
       registered,
       secrets("ReadSourceTokens", "sources/*"),

@@ -1,8 +1,7 @@
 /**
  * What the framework leaves to do: refuses misspelt parameters and a certkeep.yaml with mistakes
- * before anything is made, takes out the role that it makes for functions without one of their own,
- * which none is, leaves out for `invoke local` what only CloudFormation knows, and prints after
- * `deploy` and `info` what comes next.
+ * before anything is made, leaves out for `invoke local` what only CloudFormation knows, and prints
+ * after `deploy` and `info` what comes next.
  */
 "use strict";
 
@@ -35,12 +34,6 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
   this.hooks = {
     "before:package:initialize": lookAtConfig,
     "before:deploy:function:initialize": lookAtConfig,
-    // After serverless-iam-roles-per-function, which stands before this in serverless.yml and needs
-    // it as a model.
-    "before:package:finalize": () => {
-      delete serverless.service.provider.compiledCloudFormationTemplate.Resources
-        .IamRoleLambdaExecution;
-    },
     initialize: () => {
       if (serverless.processedInput.commands.join(" ") !== "invoke local") return;
       const { provider, functions } = serverless.service;

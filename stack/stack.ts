@@ -1,10 +1,11 @@
 /** The whole of a deployment beside its code, worked out of its parameters. */
 import { alarms } from "./alarms.ts";
 import { environment, ownEnvironment } from "./environment.ts";
+import { FUNCTIONS, roleId } from "./names.ts";
 import { outputs } from "./outputs.ts";
 import { parseParameters, type Given } from "./parameters.ts";
-import { permissions } from "./permissions.ts";
 import { queue } from "./queue.ts";
+import { roles } from "./roles.ts";
 import { storage } from "./storage.ts";
 
 /** @throws Error that names a parameter, what was found and what was expected */
@@ -15,17 +16,15 @@ export function createStack(given: Given, stage: string, region: string): object
     parameters,
     environment: environment(parameters),
     own: ownEnvironment(parameters),
-    permissions: permissions(parameters),
     rate: intervalMinutes === 1 ? "rate(1 minute)" : `rate(${intervalMinutes} minutes)`,
-    iam: {
-      path: parameters.rolePath,
-      tags: parameters.tags,
-      ...(parameters.permissionsBoundary === null
-        ? {}
-        : { permissionsBoundary: parameters.permissionsBoundary }),
-    },
+    role: Object.fromEntries(FUNCTIONS.map((name) => [name, roleId(name)])),
     vpc: subnets.length === 0 ? null : { subnetIds: subnets, securityGroupIds: securityGroups },
-    resources: { ...storage(parameters), ...queue(parameters), ...alarms(parameters) },
+    resources: {
+      ...roles(parameters),
+      ...storage(parameters),
+      ...queue(parameters),
+      ...alarms(parameters),
+    },
     outputs: outputs(parameters),
   };
 }
