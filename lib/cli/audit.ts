@@ -90,9 +90,7 @@ Examples:
             io,
             options,
             atMs,
-            stores:
-              `Copies are in ${run.ports.backups.url}, what was seen in ` +
-              `${run.ports.states.url}.`,
+            stores: `Backups are in ${run.ports.backups.url}, states in ${run.ports.states.url}.`,
           }),
         );
       endAudit(io, report, options);

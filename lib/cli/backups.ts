@@ -103,6 +103,7 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
   if (copies.length === 0)
     return "No backups yet. Create a key, then audit:\n  certkeep init\n  certkeep audit";
   const several = new Set(copies.map(({ cluster }) => cluster)).size > 1;
+  const room = roomFor(io);
   const rows = copies.map((copy) => {
     const { header } = copy;
     const version = copy.version.slice(0, 8);
@@ -115,18 +116,26 @@ function listText(copies: readonly ListedCopy[], io: Io): string {
     const what =
       header.kind === "account-key"
         ? "ACME account key"
-        : header.names.join(", ") + (header.kind === "certificate" ? "" : ` (${header.kind})`);
+        : namesText(header.names, room) +
+          (header.kind === "certificate" ? "" : ` (${header.kind})`);
     return [what, left, version, `${header.namespace}/${header.secret}`, ...where];
   });
   return [
     ...tableLines(
       ["NAME", "EXPIRES IN", "VERSION", "SECRET", ...(several ? ["CLUSTER"] : [])],
       rows,
-      roomFor(io),
+      room,
     ),
     "",
     count(copies.length, "backup"),
   ].join("\n");
+}
+
+/** All names where there is room for any number, else the first. */
+function namesText(names: readonly string[], room: number): string {
+  const [first = "", ...others] = names;
+  if (others.length === 0 || room === Infinity) return names.join(", ");
+  return `${first} and ${others.length} more`;
 }
 
 function leftText(notAfter: string, nowMs: number): string {

@@ -219,12 +219,8 @@ export function styleFor(io: Io, options: CommonOptions): Style {
   return paint.isColorSupported ? paint : PLAIN;
 }
 
-/** No column is cut. */
-const WIDE = 1_000;
-
 /** Text width: what the terminal has, within what reads well. */
 export function widthFor(io: Io): number {
-  if (io.output.wide) return WIDE;
   return Math.max(40, Math.min(io.columns, 120));
 }
 

@@ -138,6 +138,10 @@ function rowsOf(
   ];
 }
 
+function isSeveral(certificates: readonly DrilledCertificate[]): boolean {
+  return new Set(certificates.map(({ cluster }) => cluster)).size > 1;
+}
+
 const LIVE: Readonly<Record<DrilledCertificate["live"], string>> = {
   valid: "valid",
   not_valid: "invalid",
@@ -147,16 +151,17 @@ const LIVE: Readonly<Record<DrilledCertificate["live"], string>> = {
 function withoutBackupLines({ certificates }: DrillReport, { style, room }: View): string[] {
   const without = certificates.filter(({ good }) => good === null);
   if (without.length === 0) return [];
+  const several = isSeveral(certificates);
   const isHelped = without.some(({ live }) => live === "valid");
   return [
     "",
     style.bold(style.red(`No usable backup (${without.length})`)),
     ...rowsOf(
-      ["CERTIFICATE", "SECRET", "CLUSTER", "IN CLUSTER"],
+      ["CERTIFICATE", "SECRET", ...(several ? ["CLUSTER"] : []), "IN CLUSTER"],
       without.map(({ title, namespace, secret, cluster, live }) => [
         title,
         `${namespace}/${secret}`,
-        cluster,
+        ...(several ? [cluster] : []),
         LIVE[live],
       ]),
       room,
@@ -166,16 +171,16 @@ function withoutBackupLines({ certificates }: DrillReport, { style, room }: View
 }
 
 function backupAgeLines({ certificates }: DrillReport, { style, room, nowMs }: View): string[] {
+  const several = isSeveral(certificates);
   const rows = certificates
-    .flatMap(({ title, namespace, secret, good }) =>
-      good?.recordedAt == null
-        ? []
-        : [{ title, place: `${namespace}/${secret}`, ...good, recordedAt: good.recordedAt }],
+    .flatMap(({ good, ...certificate }) =>
+      good?.recordedAt == null ? [] : [{ ...certificate, ...good, recordedAt: good.recordedAt }],
     )
     .toSorted((a, b) => (a.recordedAt < b.recordedAt ? -1 : 1))
-    .map(({ title, place, recordedAt, notAfter }) => [
+    .map(({ title, namespace, secret, cluster, recordedAt, notAfter }) => [
       title,
-      place,
+      `${namespace}/${secret}`,
+      ...(several ? [cluster] : []),
       span(nowMs - parseMs(recordedAt)),
       notAfter === null ? "" : span(parseMs(notAfter) - nowMs),
     ]);
@@ -183,7 +188,11 @@ function backupAgeLines({ certificates }: DrillReport, { style, room, nowMs }: V
   return [
     "",
     style.bold("Newest usable backups, oldest first"),
-    ...rowsOf(["CERTIFICATE", "SECRET", "AGE", "EXPIRES IN"], rows, room),
+    ...rowsOf(
+      ["CERTIFICATE", "SECRET", ...(several ? ["CLUSTER"] : []), "AGE", "EXPIRES IN"],
+      rows,
+      room,
+    ),
   ];
 }
 

@@ -16,7 +16,7 @@ export function certificateTable(
       ...(several ? [nameOf(cluster)] : []),
       `${namespace}/${secret}`,
       status === "ok" ? "OK" : status,
-      notAfterMs === null ? "-" : instantOf(notAfterMs),
+      notAfterMs === null ? "-" : instantOf(notAfterMs).slice(0, 10),
       copied ? "yes" : "no",
     ]),
     width,

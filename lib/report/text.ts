@@ -90,11 +90,13 @@ export function count(n: number, one: string, many = `${one}s`): string {
 }
 
 /**
- * A span for people: `3 days`, `5 hours`, `12 minutes`; rounded down. `ms` may be negative: its
- * absolute value counts.
+ * A span for people: `3 days`, `5 hours`, `12 minutes`, `9 seconds`; rounded down. `ms` may be
+ * negative: its absolute value counts.
  */
 export function span(ms: number): string {
-  const minutes = Math.floor(Math.abs(ms) / 60_000);
+  const seconds = Math.floor(Math.abs(ms) / 1000);
+  if (seconds < 60) return count(seconds, "second");
+  const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return count(minutes, "minute");
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return count(hours, "hour");
@@ -118,23 +120,42 @@ export function spanPhrase(ms: number): string {
 }
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\S+Z$/;
-const NO_COLUMNS: ReadonlySet<number> = new Set();
 /** Columns aren't cut to less, as long as another can be. */
 const READABLE = 12;
+const READABLE_BESIDE_A_NAME = 20;
 
-/** The widest column that isn't one of these, and its width; `null`: all are narrow. */
-function widestBut(
-  widths: readonly number[],
-  spared: ReadonlySet<number>,
-): readonly [column: number, width: number] | null {
+/** The widest column that isn't one of these. */
+function widestBut(widths: readonly number[], spared: ReadonlySet<number>): number {
   const most = Math.max(0, ...widths.filter((_, column) => !spared.has(column)));
-  if (spared.size > 0 && most <= READABLE) return null;
-  return [widths.findIndex((one, column) => one === most && !spared.has(column)), most];
+  return widths.findIndex((one, column) => one === most && !spared.has(column));
 }
 
+/** Which column to cut: names, which stand first, and instants are cut last. */
+function columnToCut(widths: readonly number[], instants: ReadonlySet<number>): number {
+  const beside = widestBut(widths, new Set([0, ...instants]));
+  if ((widths[beside] ?? 0) > READABLE_BESIDE_A_NAME) return beside;
+  const shorter = widestBut(widths, instants);
+  return (widths[shorter] ?? 0) > READABLE ? shorter : widestBut(widths, new Set());
+}
+
+/** `tailscale/…`, where the first cell has the rest. */
+function withoutRepetition(row: readonly string[]): string[] {
+  const [first = ""] = row;
+  return row.map((cell) =>
+    first !== "" && cell.endsWith(`/${first}`) ? `${cell.slice(0, -first.length)}…` : cell,
+  );
+}
+
+function widthsOf(rows: readonly (readonly string[])[]): number[] {
+  const [head = []] = rows;
+  return head.map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column] ?? ""))));
+}
+
+const sumOf = (widths: readonly number[]): number => widths.reduce((sum, one) => sum + one, 0);
+
 /**
- * A table: columns as wide as they need, the widest cut so that it fits; two spaces between, no
- * lines.
+ * A table: columns as wide as they need, two spaces between, no lines. Where it doesn't fit, cells
+ * that repeat the first are shortened, then columns are cut.
  */
 export function tableLines(
   head: readonly string[],
@@ -142,21 +163,20 @@ export function tableLines(
   width: number,
   indent = "",
 ): string[] {
-  const clean = [head, ...rows].map((row) => row.map(plain));
-  const widths = head.map((_, column) =>
-    Math.max(...clean.map((row) => stringWidth(row[column] ?? ""))),
-  );
+  const whole = [head, ...rows].map((row) => row.map(plain));
   const room = width - stringWidth(indent) - 2 * (head.length - 1);
+  const clean = sumOf(widthsOf(whole)) > room ? whole.map(withoutRepetition) : whole;
+  const widths = widthsOf(clean);
   const instants = new Set(
     head.flatMap((_, column) =>
       rows.some((row) => INSTANT.test(row[column] ?? "")) ? [column] : [],
     ),
   );
-  while (widths.reduce((sum, one) => sum + one, 0) > room) {
-    // Instants are told whole as long as a name can be cut.
-    const [widest, most] = widestBut(widths, instants) ?? widestBut(widths, NO_COLUMNS) ?? [0, 0];
-    if (most <= 6) break;
-    widths[widest] = most - 1;
+  while (sumOf(widths) > room) {
+    const column = columnToCut(widths, instants);
+    const widest = widths[column] ?? 0;
+    if (widest <= 6) break;
+    widths[column] = widest - 1;
   }
   return clean.map((row) =>
     (

@@ -64,7 +64,7 @@ export async function runDrill(
   const examine = async (place: ListedPlace): Promise<Examined[]> => {
     if (isOver()) return [];
     const stored = await backups.read(place.key);
-    ports.progress.step("opening copies", (done += 1), places.length);
+    ports.progress.step("opening backups", (done += 1), places.length);
     if (!isUnreached(stored)) {
       const context = { url: backups.url, opener: ports.opener, kit: ports.kit, nowMs };
       return [await examineBackup(place, stored, states.get(place.cluster), context)];

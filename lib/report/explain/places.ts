@@ -187,9 +187,9 @@ export function placeLines(
   const rows = sorted
     .slice(0, most)
     .map((place) => [
+      ...optional(named, titleOf(place.entry)),
       ...optional(several, clusterName(view, place.entry.cluster)),
       place.entry.key,
-      ...optional(named, titleOf(place.entry)),
       conditionWord(place, view.findings),
       ...optional(
         verbose,
@@ -199,9 +199,9 @@ export function placeLines(
       isGood(place) ? "yes" : "no",
     ]);
   const head = [
+    ...optional(named, "NAME"),
     ...optional(several, "CLUSTER"),
     "SECRET",
-    ...optional(named, "NAME"),
     "STATUS",
     ...optional(verbose, "SERIAL"),
     ...["EXPIRES", "BACKUP"],

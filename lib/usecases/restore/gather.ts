@@ -149,7 +149,7 @@ export async function openChoices(
       choices.map((choice) =>
         limit(async () => {
           const wanted = await openChoice(choice, chosen, source, request, { ...ports, ask });
-          ports.progress.step("opening copies", (done += 1), chosen.choices.length);
+          ports.progress.step("opening backups", (done += 1), chosen.choices.length);
           return wanted;
         }),
       ),
