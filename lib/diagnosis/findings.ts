@@ -15,6 +15,7 @@
 import { parseMs } from "../certificate/time.ts";
 import { restoreAction } from "../finding/action.ts";
 import { type Draft, explainAction, subjectOf } from "../finding/finding.ts";
+import { allowedRestore } from "../finding/losses.ts";
 import { instantOf } from "../certificate/time.ts";
 import { SKEW_MS } from "../ratelimit/evidence.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
@@ -86,7 +87,10 @@ function* immutableDrafts(index: ClusterIndex): Generator<Draft> {
       subject,
       params: { readMs: parseMs(holder.recordedAt), recreates },
       actions: recreates
-        ? [restoreAction(calledBy(index.state), [name], { replace: true, standby })]
+        ? allowedRestore(
+            index.state,
+            restoreAction(calledBy(index.state), [name], { replace: true, standby }),
+          )
         : explainAction(subject),
     };
   }

@@ -3,6 +3,7 @@
  * Pure.
  */
 import { type Draft, explainAction, type Subject, subjectOf } from "../finding/finding.ts";
+import { allowedRestore } from "../finding/losses.ts";
 import { type Action, restoreAction } from "../finding/action.ts";
 import type { BackupStatus } from "../finding/params.ts";
 import { bareName } from "../finding/place.ts";
@@ -198,7 +199,10 @@ function remedyOf(
   const cluster = calledBy(index.state);
   return {
     restore: backup,
-    actions: [restoreAction(cluster, [...new Set(names)], { createNamespace, replace, standby })],
+    actions: allowedRestore(
+      index.state,
+      restoreAction(cluster, [...new Set(names)], { createNamespace, replace, standby }),
+    ),
   };
 }
 

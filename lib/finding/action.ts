@@ -97,9 +97,13 @@ export function registerAgain(cluster: string, kind: string | null = null): Acti
   return { kind: "clustersAdd", cluster, rebuilt: false, ...(brings ? { brings } : {}) };
 }
 
-/** Add a restoring credential to a registration. `kind`: of its credentials. */
-export function allowRestores(cluster: string, kind: string | null): Action {
-  const add = { kind: "addParts", cluster, parts: ["restore"] } as const;
+/** Add parts of a restoring credential to a registration. `kind`: of its credentials. */
+export function allowRestores(
+  cluster: string,
+  kind: string | null,
+  parts: readonly Part[] = ["restore"],
+): Action {
+  const add = { kind: "addParts", cluster, parts } as const;
   if (kind === "eks") return { ...add, brings: "role" };
   return kind === "certificate" || kind === "kubeconfig" ? { ...add, brings: "credentials" } : add;
 }

@@ -6,7 +6,13 @@ import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { INCIDENT_MS } from "../state/incident.ts";
 import { calledBy } from "../state/identity.ts";
-import { type Action, registerAgain, restoreAction } from "./action.ts";
+import {
+  type Action,
+  allowRestores,
+  registerAgain,
+  type RestoreAction,
+  restoreAction,
+} from "./action.ts";
 import { type Draft, explainAction, type Subject, subjectOf } from "./finding.ts";
 
 /** Restoring where that helps, else what is known of it. */
@@ -17,8 +23,32 @@ export function remedy(
 ): readonly Action[] {
   const name = subject.name ?? subject.secret;
   return backup === "restorable" && name !== null
-    ? [restoreAction(calledBy(state), [name], { createNamespace, replace, standby })]
+    ? allowedRestore(
+        state,
+        restoreAction(calledBy(state), [name], { createNamespace, replace, standby }),
+      )
     : explainAction(subject);
+}
+
+/** A person's own credential may do more than was registered, which only the cluster knows. */
+const BROUGHT: ReadonlySet<string> = new Set(["certificate", "kubeconfig"]);
+
+/** A restore, after the command that gives a registration the permissions which it lacks for it. */
+export function allowedRestore(
+  { credential }: Pick<StateDocument, "credential">,
+  restore: RestoreAction,
+): readonly Action[] {
+  if (credential?.parts === undefined || BROUGHT.has(credential.kind)) return [restore];
+  const { parts, kind } = credential;
+  const wanted: readonly Part[] = [
+    "restore",
+    ...(restore.replace ? (["replace"] as const) : []),
+    ...(restore.createNamespace ? (["create-namespace"] as const) : []),
+  ];
+  const lacking = wanted.filter((part) => !parts.includes(part));
+  return lacking.length === 0
+    ? [restore]
+    : [allowRestores(restore.cluster, kind, lacking), restore];
 }
 
 export function* lossDrafts(
@@ -126,9 +156,8 @@ function incidentDraft(
 }
 
 /**
- * Restores everything that was in these namespaces. A registered credential that can't write there,
- * since its Roles were deleted with a namespace or may not create one, is registered again first:
- * that also recreates the namespace.
+ * Restores everything that was in these namespaces. Where a registration's Roles were deleted with
+ * one, the cluster is registered again first, which also recreates that namespace.
  */
 export function namespaceRestore(
   state: StateDocument,
@@ -136,26 +165,20 @@ export function namespaceRestore(
   createNamespace: boolean,
 ): readonly Action[] {
   const cluster = calledBy(state);
-  const first = createNamespace ? registerFirst(state, cluster, namespaces) : null;
+  const { kind, parts, namespaces: registered } = state.credential ?? {};
+  const hadRoles = namespaces.filter((name) => registered?.includes(name) === true);
+  const isRegisteredAgain = createNamespace && parts !== undefined && hadRoles.length > 0;
   const [only = null] = namespaces.length === 1 ? namespaces : [];
-  const restore = restoreAction(cluster, [], {
-    all: true,
-    namespace: only,
-    createNamespace: createNamespace && first === null,
-  });
-  return first === null ? [restore] : [first, restore];
-}
-
-function registerFirst(
-  { credential }: StateDocument,
-  cluster: string,
-  namespaces: readonly string[],
-): Action | null {
-  if (credential?.parts === undefined || credential.namespaces === undefined) return null;
-  const { kind, parts, namespaces: registered } = credential;
-  const hasRoles = namespaces.some((name) => registered?.includes(name) === true);
-  const wanted: readonly Part[] = hasRoles ? ["restore"] : ["restore", "create-namespace"];
-  const lacking = wanted.filter((part) => !parts.includes(part));
-  if (lacking.length > 0) return { kind: "addParts", cluster, parts: lacking };
-  return hasRoles ? registerAgain(cluster, kind) : null;
+  const restores = allowedRestore(
+    state,
+    restoreAction(cluster, [], {
+      all: true,
+      namespace: only,
+      createNamespace:
+        createNamespace && !(isRegisteredAgain && hadRoles.length === namespaces.length),
+    }),
+  );
+  return isRegisteredAgain && restores.length === 1
+    ? [registerAgain(cluster, kind), ...restores]
+    : restores;
 }

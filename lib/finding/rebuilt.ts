@@ -12,6 +12,7 @@ import { calledBy } from "../state/identity.ts";
 import { standingSecrets } from "../state/secrets.ts";
 import { restoreAction } from "./action.ts";
 import type { Draft } from "./finding.ts";
+import { allowedRestore } from "./losses.ts";
 
 const MAX_NAMES = 50;
 
@@ -70,12 +71,13 @@ export function* rebuiltDrafts(
     },
     actions:
       backup === "restorable"
-        ? [
+        ? allowedRestore(
+            state,
             restoreAction(calledBy(state), [], {
               all: true,
               createNamespace: missing.some(({ namespace }) => !namespaces.has(namespace)),
             }),
-          ]
+          )
         : [],
   };
 }

@@ -265,28 +265,64 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     );
   });
 
-  it("audit, a deleted namespace with its Roles -> clusters add, restore: both are there", async () => {
-    const [shop, web] = await setUp();
+  it.each([
+    ["Roles in it", "certkeep clusters add prod", ""],
+    [
+      "ClusterRoles that can't create it",
+      "certkeep clusters add prod --with create-namespace",
+      " --create-namespace",
+    ],
+  ])(
+    "audit, a deleted namespace, %s -> clusters add, restore: as it was",
+    async (of, first, more) => {
+      const [shop, web] = await setUp();
+      const added = await certkeep(
+        ...["clusters", "add", "prod", "--context", "admin", "--yes", "--with", "restore"],
+        ...(of === "Roles in it"
+          ? ["--namespace", shop, "--namespace", web]
+          : ["--all-namespaces"]),
+      );
+      expect([added.code, added.stderr]).toEqual([0, expect.anything()]);
+      expect((await certkeep("audit")).code).toBe(0);
+      const before = await readSecret(kube, shop, `${shop}-tls`);
+      await deleteNamespace(shop);
+      const audit = await certkeep("audit");
+      const commands = audit.stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g) ?? [];
+      expect(commands).toEqual([
+        first,
+        expect.stringMatching(
+          `^certkeep restore prod --all --namespace ${shop}${more}( --apply)?$`,
+        ),
+      ]);
+      for (const command of commands)
+        expect(
+          await offered(/restore .*[^y]$/.test(command) ? `${command} --apply` : command),
+        ).toMatchObject({ code: 0 });
+      expect((await readSecret(kube, shop, `${shop}-tls`))?.data).toEqual(before?.data);
+      expect(await certkeep("audit")).toMatchObject({ code: 0 });
+    },
+  );
+
+  it("audit, one loss in a cluster registered to be read -> clusters add, restore: it is there", async () => {
+    const [shop] = await setUp();
     const added = await certkeep(
-      ...["clusters", "add", "prod", "--context", "admin", "--yes"],
-      ...["--namespace", shop, "--namespace", web, "--with", "restore"],
+      ...["clusters", "add", "prod", "--context", "admin", "--yes", "--namespace", shop],
     );
-    expect([added.code, added.stderr]).toEqual([0, expect.anything()]);
+    expect(added.code).toBe(0);
     expect((await certkeep("audit")).code).toBe(0);
-    const before = await readSecret(kube, shop, `${shop}-tls`);
-    await deleteNamespace(shop);
-    const audit = await certkeep("audit");
-    const commands = audit.stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g) ?? [];
+    const secret = `${shop}-tls`;
+    const before = await readSecret(kube, shop, secret);
+    await kube.demand("DELETE", `/api/v1/namespaces/${shop}/secrets/${secret}`);
+    const { stdout } = await certkeep("audit");
+    const commands = stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g) ?? [];
     expect(commands).toEqual([
-      "certkeep clusters add prod",
-      expect.stringMatching(`^certkeep restore prod --all --namespace ${shop}( --apply)?$`),
+      "certkeep clusters add prod --with restore",
+      `certkeep restore prod ${secret}.example.com --apply`,
     ]);
-    for (const command of commands)
-      expect(
-        await offered(/restore .*[^y]$/.test(command) ? `${command} --apply` : command),
-      ).toMatchObject({ code: 0 });
-    expect((await readSecret(kube, shop, `${shop}-tls`))?.data).toEqual(before?.data);
-    expect(await certkeep("audit")).toMatchObject({ code: 0 });
+    const page = await certkeep("explain", `${secret}.example.com`);
+    expect(page.stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g)).toEqual(commands);
+    for (const command of commands) expect(await offered(command)).toMatchObject({ code: 0 });
+    expect((await readSecret(kube, shop, secret))?.data).toEqual(before?.data);
   });
 
   it("clusters add --print, then --no-apply: what was printed is registered", async () => {

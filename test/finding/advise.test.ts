@@ -165,6 +165,53 @@ describe("in a terminal", () => {
   });
 });
 
+describe("a registration that may only read", () => {
+  const registered = (kind: string, parts?: string[]): Partial<StateDocument> => ({
+    copies: { v1: copy() },
+    credential: {
+      ...{ kind, endsAt: null, madeAt: null, namespaces: ["tailscale"] },
+      ...(parts === undefined ? {} : { parts }),
+    },
+  });
+  const commands = (over: Partial<StateDocument>): readonly string[] =>
+    itemsOf({
+      findings: found(standing(spoilt, over)),
+      nameOf: (cluster) => cluster,
+      nowMs: NOW_MS,
+    }).flatMap(({ fix }) => fix.commands);
+  const restore = `certkeep restore prod ${NAME} --apply`;
+
+  it.each([
+    ["token", "certkeep clusters add prod --with restore"],
+    ["eks", "certkeep clusters add prod --with restore --restore-role ARN"],
+  ])("is registered to restore first: %s", (kind, first) => {
+    expect(commands(registered(kind, ["secrets", "parents"]))).toEqual([first, restore]);
+  });
+
+  it("restores at once where it has the part, where that isn't known, or a person brought it", () => {
+    for (const over of [
+      registered("token", ["secrets", "restore"]),
+      registered("token"),
+      registered("kubeconfig", ["secrets"]),
+    ])
+      expect(commands(over)).toEqual([restore]);
+  });
+
+  it("is registered to replace a Secret that can't be changed", () => {
+    const of = standing(spoilt, registered("token", ["secrets", "restore"]));
+    const immutable = secret({ certificates: { tls: spoilt }, immutable: true });
+    const [item] = itemsOf({
+      findings: found({ ...of, secrets: { [KEY]: immutable } }),
+      nameOf: (cluster) => cluster,
+      nowMs: NOW_MS,
+    });
+    expect(item?.fix.commands).toEqual([
+      "certkeep clusters add prod --with replace",
+      `certkeep restore prod ${NAME} --replace --apply`,
+    ]);
+  });
+});
+
 describe("a running refusal of a registered domain", () => {
   const [refusal] = REFUSED.evidence.refusals;
   const refused = {

@@ -261,7 +261,10 @@ describe("findings of a state", () => {
     [
       "ClusterRoles that can't create a namespace",
       { parts: ["restore"], namespaces: null },
-      ["clusters add prod --with create-namespace", "restore --all --namespace tailscale"],
+      [
+        "clusters add prod --with create-namespace",
+        "restore --all --namespace tailscale --create-namespace",
+      ],
     ],
     ["an earlier version's", {}, ["restore --all --namespace tailscale --create-namespace"]],
   ])("restores a deleted namespace with the permissions for it: %s", (_, plan, expected) => {

@@ -1,9 +1,9 @@
 /** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
 import { sortFindings } from "../../finding/finding.ts";
 import { type Measure, measureKey, sortCauses } from "../../diagnosis/cause.ts";
-import { type RestoreAction, restoreAction } from "../../finding/action.ts";
+import { registersFirst, type RestoreAction, restoreAction } from "../../finding/action.ts";
 import { isNeeded } from "../phrases/missing.ts";
-import { titleOf } from "../../state/certificates.ts";
+import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
 import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
 import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
 import { shortText } from "../part.ts";
@@ -79,22 +79,36 @@ function restoreLines(places: readonly ExplainedPlace[], view: Explanation, page
       return [JSON.stringify(action), action];
     }),
   );
+  const before = new Set(
+    places.flatMap(({ entry }) =>
+      findingsOf(entry, view).flatMap(({ actions: [first] }) =>
+        first !== undefined && registersFirst(first) ? (commandOf(first) ?? []) : [],
+      ),
+    ),
+  );
   const lines = [...actions.values()].slice(0, MAX_PLACES).flatMap((action) => {
     const command = restoreCommand(action, { apply: true });
     return command === null ? typedLines(action, page) : [`  ${page.style.green(command)}`];
   });
   const more = actions.size - MAX_PLACES;
-  return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])];
+  return [
+    ...[...before].map((command) => `  ${page.style.green(command)}`),
+    ...lines,
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}
+
+function findingsOf({ cluster, namespace, secret }: CertificateEntry, { findings }: Explanation) {
+  return findings.filter(
+    ({ subject }) =>
+      subject.cluster === cluster && subject.namespace === namespace && subject.secret === secret,
+  );
 }
 
 /** The restore that its finding offers. */
 function restoreOf({ entry }: ExplainedPlace, view: Explanation): RestoreAction {
-  const { cluster, namespace, secret, key } = entry;
-  const offered = view.findings
-    .filter(
-      ({ subject }) =>
-        subject.cluster === cluster && subject.namespace === namespace && subject.secret === secret,
-    )
+  const { cluster, key } = entry;
+  const offered = findingsOf(entry, view)
     .flatMap(({ actions }) => actions)
     .find((action) => action.kind === "restore");
   const action = offered ?? restoreAction(clusterName(view, cluster), [titleOf(entry)]);

@@ -1,5 +1,5 @@
 /** Findings about one certificate: lost, broken, out of date. */
-import { registersFirst } from "../../finding/action.ts";
+import type { Action } from "../../finding/action.ts";
 import { EMPTY_WARNING_MS, EXPIRING_FRACTION, OVERDUE_FRACTION } from "../../finding/codes.ts";
 import type { Owner } from "../../state/certificates.ts";
 import { needsConversion } from "../../finding/advise.ts";
@@ -58,14 +58,17 @@ function lostAdvice({ parent, backup }: LostOne): AdvicePhrase {
 
 function incidentAdvice(
   { backup, restorable, count }: Extract<FindingParams["secret_lost"], { of: "many" }>,
-  isRegisteredFirst: boolean,
+  first: Action | undefined,
 ): AdvicePhrase {
   if (backup !== "restorable") return byBackup(backup, NO_BACKUP);
   return {
     key: "restore_all",
-    general: isRegisteredFirst
-      ? "Register the cluster again, since its permissions were deleted too; then restore"
-      : "Restore them all before the next connection",
+    general:
+      first?.kind === "clustersAdd"
+        ? "Register the cluster again, since its permissions were deleted too; then restore"
+        : first?.kind === "addParts"
+          ? "Register the cluster with the permissions that it lacks; then restore"
+          : "Restore them all before the next connection",
     own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
   };
 }
@@ -130,7 +133,7 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
     leadsToOf: ({ params }) => lossLeadsTo(params.of === "many" ? "tailscale" : params.owner),
     advice: "Restore it before the next connection",
     adviceOf: ({ params, actions: [first] }) =>
-      params.of === "many" ? incidentAdvice(params, registersFirst(first)) : lostAdvice(params),
+      params.of === "many" ? incidentAdvice(params, first) : lostAdvice(params),
     evidence: ({ params }) => (params.of === "many" ? params.keys : lostEvidence(params)),
   },
   secret_removed: {
