@@ -216,6 +216,19 @@ function severalNames(
     .map(([, same]) => same.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)));
 }
 
+/** What wasn't read of a cluster before it had a name doesn't matter any more. */
+function withoutOutdated(
+  parts: readonly ClusterPart[],
+  several: readonly (readonly ClusterPart[])[],
+): readonly ClusterPart[] {
+  const outdated = new Set(
+    several.flatMap((same) => same.slice(1).filter(({ rank = 0 }) => rank > 0)),
+  );
+  return parts.map((part) =>
+    outdated.has(part) ? { ...part, evidence: { ...part.evidence, silences: [] } } : part,
+  );
+}
+
 /** What lives in a cluster of several names is there once, under the first name that knows it. */
 function livePlaces(
   parts: readonly ClusterPart[],
@@ -271,8 +284,10 @@ function holdersBySet(
 }
 
 /** All clusters' parts together, in any order. */
-export function createAcross(parts: readonly ClusterPart[], options: AcrossOptions): Across {
+export function createAcross(given: readonly ClusterPart[], options: AcrossOptions): Across {
   const { atMs, nowMs } = options;
+  const several = severalNames(given, options.shown);
+  const parts = withoutOutdated(given, several);
   const staging = new Set(
     options.issuers.filter(({ environment }) => environment === "staging").map(({ id }) => id),
   );
@@ -280,7 +295,6 @@ export function createAcross(parts: readonly ClusterPart[], options: AcrossOptio
   const budgets = function* (): Generator<Budget> {
     for (const budget of eachBudget(ledger, atMs)) if (!staging.has(budget.issuer)) yield budget;
   };
-  const several = severalNames(parts, options.shown);
   const firstNames = new Map(
     several.flatMap(([first, ...others]) =>
       others.map(({ cluster }) => [cluster, first?.cluster ?? cluster] as const),

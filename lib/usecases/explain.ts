@@ -18,6 +18,7 @@ import { plain } from "../plain.ts";
 import type { Explanation } from "../report/explain/explanation.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
+import { isUnnamed } from "../state/identity.ts";
 import { type AcrossPorts, gatherAcross } from "./across.ts";
 import { distinct, explainAccount, isSeenIn } from "./explain/account.ts";
 import { KnownCluster } from "./explain/knowncluster.ts";
@@ -49,6 +50,8 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
   const { ignore, restore = null } = input;
   const view = { atMs, wallMs: ports.wall?.nowMs() ?? null, across, ignore, restore };
   const clusters = read
+    // What a context was audited as before it was known to lead to a named cluster is outdated.
+    .filter(({ state }) => !(isUnnamed(state) && across.firstNames.has(state.cluster)))
     .toSorted((a, b) => (a.state.cluster < b.state.cluster ? -1 : 1))
     .map(({ state, entries }) => new KnownCluster(state, entries, view));
   const explainer = new Explainer(clusters, across, input);

@@ -90,7 +90,11 @@ export async function surveyStates(
   }
   for (const name of registered)
     if (!keys.includes(name)) summaries.push(unseenSummary(name, { of: "never" }, view));
-  const unregistered = keys.filter((key) => !registered.includes(key) && !survey.removed.has(key));
+  const isLeftOut = (key: string): boolean =>
+    !registered.includes(key) &&
+    !registered.includes(across?.firstNames.get(key) ?? "") &&
+    !survey.removed.has(key);
+  const unregistered = keys.filter(isLeftOut);
   return {
     summaries,
     unregistered: registered.length === 0 ? [] : unregistered.toSorted(),

@@ -24,6 +24,7 @@ import type {
   RestoreRequest,
   RestoreTarget,
 } from "./restore/context.ts";
+import { asNamed } from "./audit/identify.ts";
 import { follow } from "./restore/follow.ts";
 import { choose, lookAtCluster, openChoices } from "./restore/gather.ts";
 import { withLease } from "./restore/lease.ts";
@@ -46,12 +47,13 @@ const MACHINES: ReadonlySet<string> = new Set(["operator", "standalone", "sideca
  * that somebody holds
  */
 export async function runRestore(
-  target: RestoreTarget,
+  given: RestoreTarget,
   request: RestoreRequest,
   ports: RestorePorts,
 ): Promise<RestoreReport> {
   checkRequest(request);
-  const identity: ClusterIdentity = await target.reader.identity();
+  const identity: ClusterIdentity = await given.reader.identity();
+  const target = await asNamed(given, ports.states, identity);
   const source = await findSource(target, request, ports, identity);
   const restore = (): Promise<RestoreRun> => restoreFrom(source, target, request, ports);
   // The lease comes before the look at the cluster: who had to wait for another restore plans from

@@ -2,6 +2,7 @@
  * Reading and writing state documents: a conflict is merged and tried again, damage is told and
  * never overwritten.
  */
+import pLimit from "p-limit";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import {
   identityKey,
@@ -29,6 +30,7 @@ export interface LoadedState {
 
 const PREFIX = "cluster-";
 const WRITE_TRIES = 8;
+const READS_AT_ONCE = 8;
 
 export function stateName(cluster: string): string {
   return `${PREFIX}${cluster}`;
@@ -212,6 +214,21 @@ export function stateKeysIn(names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
 }
 
+/** The name of the cluster that answers, by its pin; the last audited of several; `null`: none. */
+export async function nameOf(states: StateStore, seen: ClusterIdentity): Promise<string | null> {
+  if (seen.uid === null) return null;
+  const limit = pLimit(READS_AT_ONCE);
+  const found = await limit.map(await stateKeys(states), async (key) => {
+    const state = await stateOrNull(states, key);
+    if (state === null || isUnnamed(state) || state.removedAt !== undefined) return null;
+    const pinned = pinnedIn(state);
+    const isSeen = pinned !== null && pinned.uid !== null && mismatch(pinned, seen) === null;
+    return isSeen ? { name: key, at: state.audit?.finishedAt ?? "" } : null;
+  });
+  const named = found.filter((one) => one !== null).toSorted((a, b) => (a.at < b.at ? 1 : -1));
+  return named[0]?.name ?? null;
+}
+
 /**
  * Key of the state that an unregistered cluster has: by its uid, or of a state begun while that
  * could not be read. Whether it is the pinned cluster is for the caller to ask. A damaged document
@@ -251,12 +268,18 @@ async function* unnamedStates(
   keys: readonly string[],
 ): AsyncGenerator<{ readonly state: StateDocument; readonly pinned: Pinned | null }> {
   for (const key of keys) {
-    try {
-      const state = (await loadState(states, key))?.state ?? null;
-      if (state === null || state.cluster !== key) continue;
-      if (isUnnamed(state)) yield { state, pinned: pinnedIn(state) };
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-    }
+    const state = await stateOrNull(states, key);
+    if (state !== null && isUnnamed(state)) yield { state, pinned: pinnedIn(state) };
+  }
+}
+
+/** `null` as well for a damaged document, and for a copy of another cluster's. */
+async function stateOrNull(states: StateStore, key: string): Promise<StateDocument | null> {
+  try {
+    const state = (await loadState(states, key))?.state ?? null;
+    return state?.cluster === key ? state : null;
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return null;
   }
 }

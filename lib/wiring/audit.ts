@@ -2,15 +2,15 @@
 import { createSealer } from "../adapters/age/sealer.ts";
 import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { Config } from "../config/schema.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";
-import { matchesPattern } from "../finding/pattern.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import { namespacesOf } from "../rbac/rules.ts";
 import type { Part } from "../rbac/table.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
+import { confined } from "../usecases/audit/identify.ts";
 import { kitOf, limitOverrides } from "./kit.ts";
 import {
   clusterMeant,
@@ -63,7 +63,9 @@ export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
   });
   return {
     config: settings.config,
-    targets: (await composeTargets(settings, world)).map((target) => confinedTo(target, world)),
+    targets: (await composeTargets(settings, world)).map((target) =>
+      confined({ ...target, only: world.namespace ?? null }),
+    ),
     ports: await composePorts(settings, world),
   };
 }
@@ -113,8 +115,11 @@ async function composeTargets(
   const { config, names, kubeconfigs } = settings;
   const { registry } = config.stores;
   const { clusters, contextRef = null } = world;
-  const byContext = (context: string | null): Promise<AuditTarget> =>
-    connectTarget(null, contextSettings(context, config, world), false, world, kubeconfigs);
+  const byContext = async (context: string | null): Promise<AuditTarget> => {
+    const own = contextSettings(context, config, world);
+    const target = await connectTarget(null, own, false, world, kubeconfigs);
+    return { ...target, settingsOf: async (name) => auditSettings(await settings.of(name)) };
+  };
   const context = contextRef?.context ?? null;
   const asked = clusters.length === 0 && context !== null ? [context] : clusters;
   if (asked.length === 0 && (contextRef !== null || (names.length === 0 && registry === null)))
@@ -132,19 +137,6 @@ async function composeTargets(
       return namedTarget(cluster, settings, world);
     }),
   );
-}
-
-/** @throws CertkeepError usage, for a namespace that the cluster's settings leave out */
-function confinedTo(target: AuditTarget, { namespace = null }: AuditWorld): AuditTarget {
-  if (namespace === null) return target;
-  const { namespaces } = target.settings;
-  if (namespaces?.some((pattern) => matchesPattern(pattern, namespace)) === false)
-    throw new CertkeepError("usage", {
-      where: `cluster ${target.title}`,
-      found: `namespace ${namespace} isn't among those that are audited: ${namespaces.join(", ")}`,
-      todo: "Choose one of them, or add it to the cluster's namespaces first",
-    });
-  return { ...target, only: namespace };
 }
 
 /**

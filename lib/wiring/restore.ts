@@ -112,6 +112,7 @@ async function composeTarget(
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
     settings,
+    settingsOf: async (name) => auditSettings(await composed.of(name)),
     // An interrupted run finishes the requests that are under way, so it isn't the signal that ends
     // them.
     reader: createClusterReader(connection, options),

@@ -9,6 +9,8 @@ import type { LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import type { Rewritten } from "../adapters/kubernetes/entry.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
+import type { Config } from "../config/schema.ts";
+import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import { meant } from "../config/problem.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
@@ -56,6 +58,8 @@ export interface ComposedSettings extends Omit<LoadedConfig, "registrations"> {
   readonly folder: string | null;
   /** Why the registry could not be read; `null`: it was, or there is none. */
   readonly registryFailure: CertkeepError | null;
+  /** The settings of one cluster, whether or not its registration was read already. */
+  of(name: string): Promise<ClusterSettings>;
   readonly kubeconfigs: Kubeconfigs;
   readonly secrets: SecretValues;
   readonly stores: Stores;
@@ -93,6 +97,7 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
       ...common,
       names: namesOf(clusters, loaded.broken),
       folder: loaded.registrations,
+      of: async (name) => settingsFor(loaded.config, name),
       kubeconfigs: { ...NO_KUBECONFIGS, ...filesOf(loaded) },
     };
   }
@@ -103,12 +108,17 @@ export async function composeSettings(world: World): Promise<ComposedSettings> {
       return { names: [], clusters: [], broken: [], failure: error };
     },
   );
+  const withClusters = (registered: readonly RegisteredCluster[]): Config => ({
+    ...loaded.config,
+    clusters: [...clusters, ...registered.map(({ entry }) => entry)],
+  });
   return {
     ...loaded,
     ...common,
-    config: {
-      ...loaded.config,
-      clusters: [...clusters, ...read.clusters.map(({ entry }) => entry)],
+    config: withClusters(read.clusters),
+    of: async (name) => {
+      const { clusters: one } = await readRegistry(registry, loaded.config, [name]);
+      return settingsFor(withClusters(one), name);
     },
     registered: read.clusters.map(({ entry }) => entry.name),
     broken: read.broken,

@@ -1,5 +1,5 @@
 /** The options that kubectl's users expect: --context, --kubeconfig, -n, -A, -o. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -8,6 +8,7 @@ import { parse } from "yaml";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
 import { yamlOf } from "../../lib/cli/yaml.ts";
+import { startSandbox } from "../fake-apiserver/api.ts";
 import { named } from "../support/named.ts";
 import { tlsSecret } from "../support/restoring.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
@@ -126,6 +127,78 @@ describe("--context and --kubeconfig", () => {
     const restore = first.startsWith("--") ? [DOMAIN, first, ...rest] : [first, DOMAIN];
     expect(await certkeep("restore", ...restore, "--apply")).toMatchObject({ code: 0, err: "" });
     expect(world.sandbox.all().map(({ metadata }) => metadata.name)).toContain(DOMAIN);
+  });
+
+  const prodReaches = async (entries: string): Promise<void> => {
+    const file = join(folder, "certkeep.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(/- \{name: prod.*\}/, entries), { mode: 0o600 });
+  };
+  const states = async (): Promise<string[]> =>
+    (await readdir(join(folder, "state"))).filter((name) => name.startsWith("cluster-"));
+
+  it("another context of an audited cluster: its name, state, settings and backups", async () => {
+    await prodReaches("- {name: prod, kubeconfig: kubeconfig, context: here, namespaces: [tail*]}");
+    const other = ["--kubeconfig", "other", "--context", "there"];
+    expect(audited(await certkeep("audit", "prod", "--json"))).toEqual([["prod", 1]]);
+    const audit = await certkeep("audit", ...other, "--json");
+    expect([audit.code, audit.err, audited(audit)]).toEqual([0, "", [["prod", 1]]]);
+    expect(audit.out).not.toContain("cluster_named_twice");
+    expect(await states()).toEqual([expect.stringMatching(/^cluster-prod\b/)]);
+    const outside = await certkeep("audit", ...other, "-n", "shop");
+    expect([outside.code, outside.err]).toEqual([2, expect.stringContaining("cluster prod: ")]);
+    const doctor = await certkeep("doctor", ...other, "-v");
+    expect(doctor.out).toContain("This context leads to cluster prod");
+    expect(doctor.out).toContain("Same cluster as pinned");
+    expect(doctor.out).not.toContain("clusters add");
+    world.sandbox.remove("tailscale", DOMAIN);
+    const lost = await certkeep("audit", ...other);
+    const offered = /certkeep restore .*/.exec(lost.out)?.[0] ?? "";
+    expect(offered).toContain("--context there");
+    expect((await certkeep(...offered.split(" ").slice(1))).code).toBe(0);
+    expect(world.sandbox.all().map(({ metadata }) => metadata.name)).toContain(DOMAIN);
+    expect(await states()).toHaveLength(1);
+  });
+
+  it("a state that a context began before the cluster had a name is superseded", async () => {
+    await prodReaches("- {name: prod, kubeconfig: kubeconfig, context: here}");
+    await certkeep("audit", "prod");
+    const unnamed = join(folder, "before");
+    await rename(join(folder, "state"), unnamed);
+    await certkeep("audit", "--kubeconfig", "other");
+    await cp(unnamed, join(folder, "state"), { recursive: true });
+    expect(await states()).toHaveLength(2);
+    const [report, explain] = [await certkeep("report"), await certkeep("explain", DOMAIN)];
+    for (const { out, err } of [report, explain]) {
+      expect(err).toBe("");
+      expect(out).toContain("prod");
+      expect(out).not.toMatch(/there|uid-/u);
+    }
+  });
+
+  it("a server that only claims the uid of an audited cluster isn't taken for it", async () => {
+    await prodReaches("- {name: prod, kubeconfig: kubeconfig, context: here}");
+    await certkeep("audit", "prod");
+    const uid = world.sandbox.get(null, "kube-system", "Namespace")?.metadata.uid ?? "";
+    const liar = await startSandbox({ namespaces: ["default", "tailscale"] });
+    try {
+      liar.put([{ kind: "Namespace", metadata: { name: "kube-system", uid } }]);
+      await writeFile(join(folder, "other"), liar.kubeconfig({ context: "there" }));
+      const audit = await certkeep("audit", "--kubeconfig", "other", "--json");
+      expect(audited(audit)).toEqual([["there", 0]]);
+      const restore = await certkeep(
+        "restore",
+        DOMAIN,
+        "--context",
+        "there",
+        "--kubeconfig",
+        "other",
+      );
+      expect([restore.code, restore.out.includes(DOMAIN)]).not.toEqual([0, true]);
+      expect(await states()).toHaveLength(2);
+    } finally {
+      await liar.stop();
+    }
   });
 
   it("say where a context or a file isn't", async () => {

@@ -152,7 +152,7 @@ describe("certkeep restore", () => {
     expect(command.slice(0, 6)).toEqual(["restore", DOMAIN, ...given]);
     expect((await certkeep(command)).out).toContain("Restored 1 of 1; read back and verified.");
     expect((await certkeep(["restore", "nothing.example", ...given])).err).toMatch(
-      /^certkeep: cluster here: nothing known of nothing\.example;/m,
+      /^certkeep: cluster prod: nothing known of nothing\.example;/m,
     );
   });
 

@@ -65,6 +65,7 @@ interface Seen {
   lists_secrets: None;
   lists_nothing: None;
   not_registered: None;
+  leads_to: { readonly cluster: string };
   not_pinned: { readonly differs: NotPinned };
   uid_unread: None;
   not_recorded: None;
@@ -173,6 +174,7 @@ const CLUSTER = {
     "Only named Secrets are audited: certkeep doesn't find new certificates. Name each new one",
   not_registered: () =>
     "Not registered: certkeep uses your own credential. Add --with restore to allow restores too",
+  leads_to: ({ cluster }) => `This context leads to cluster ${cluster}`,
   not_pinned: ({ differs }) => {
     const { found, expected } = mismatchText(differs);
     return `${found}; expected ${expected}. certkeep neither audits nor restores it meanwhile`;

@@ -65,9 +65,10 @@ export const OBSERVE_MS = 20_000;
  * @throws CertkeepError where the state can't be read, or a context without a registration leads to
  * another cluster than its state's
  */
-export async function auditCluster(target: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
+export async function auditCluster(given: AuditTarget, ports: AuditPorts): Promise<ClusterAudit> {
   const nowMs = ports.clock.nowMs();
-  const { key, look, stored, revision, earlier } = await identify(target, ports.states);
+  const identified = await identify(given, ports.states);
+  const { target, key, look, stored, revision, earlier } = identified;
   const replaced = look.ok && !look.isPinned;
   // Where another cluster answers, what is stored isn't corrected either.
   const before = replaced ? stored : withoutFuture(stored, (ports.wall ?? ports.clock).nowMs());

@@ -64,6 +64,8 @@ export interface AuditTarget {
     readonly namespaces?: string[] | null;
   } | null;
   readonly settings: AuditSettings;
+  /** Of a context: the settings of the cluster that it may turn out to lead to, by its name. */
+  readonly settingsOf?: (name: string) => Promise<AuditSettings>;
   /**
    * The only namespace that this audit looks at; nothing is concluded about the others. Absent or
    * `null`: all that the settings name.

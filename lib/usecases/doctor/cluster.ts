@@ -21,7 +21,7 @@ import type { Observed } from "../../report/phrases/doctor.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
-import { findState, loadState, stateName } from "../states.ts";
+import { findState, loadState, nameOf, stateName } from "../states.ts";
 import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
 import { hasRestoring, isEssential, planOfEntry } from "./expected.ts";
 import { failed, line } from "./line.ts";
@@ -142,10 +142,15 @@ class ClusterCheck {
       this.#put("api", "warn", { seen: "dead_api", group }, { kind: "apiServices" });
     const missing = await this.#checkPermissions(connection, "read");
     if (registered && !wantsRestore(this.#plan.parts)) await this.#checkReadOnly(connection);
-    const recorded = named ? this.#state : await this.#stateOfContext(connection, identity);
+    const { states } = this.#ports;
+    const known = named ? name : await nameOf(states, identity);
+    const key = known ?? (await findState(states, identity, server));
+    const recorded = named ? this.#state : ((await loadState(states, key))?.state ?? null);
     const differs = recorded === null ? null : notPinned(recorded, identity);
     if (!isNamedBy(missing, differs)) this.#checkIdentity(identity, recorded, differs);
-    if (!registered)
+    if (!named && known !== null)
+      this.#put("registered", "pass", { seen: "leads_to", cluster: known });
+    else if (!registered)
       this.#put("registered", "warn", { seen: "not_registered" }, this.#registerFirst());
     else if (this.#plan.parts.includes("secrets"))
       this.#put("discovery", "pass", { seen: "lists_secrets" });
@@ -164,15 +169,6 @@ class ClusterCheck {
     return named
       ? registerAgain(name)
       : { kind: "clustersAdd", cluster: clusterNameFor(name), rebuilt: false, context: name };
-  }
-
-  /** The state of a context that no configuration names. */
-  async #stateOfContext(
-    { server }: ExaminedConnection,
-    seen: ClusterIdentity,
-  ): Promise<StateDocument | null> {
-    const { states } = this.#ports;
-    return (await loadState(states, await findState(states, seen, server)))?.state ?? null;
   }
 
   #checkClock(offMs: number): void {
