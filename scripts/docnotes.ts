@@ -1,6 +1,10 @@
 /** What the docs add to tables of codes: each code has a text, or the types don't hold. */
+import type { ExitCode } from "../lib/cli/io.ts";
 import type { CauseCode } from "../lib/diagnosis/cause.ts";
+import type { FindingCode } from "../lib/finding/codes.ts";
 import type { Reach } from "../lib/rbac/table.ts";
+import type { SOURCE_STATUSES } from "../lib/report/phrases/missing.ts";
+import type { Rule } from "../lib/restoreplan/item.ts";
 import type { NAMES } from "../stack/parameters.ts";
 
 export const REACH_NOTES: Readonly<Record<Reach, string>> = {
@@ -145,4 +149,68 @@ export const ALARM_FIXES: Readonly<Record<string, string>> = {
   Errors:
     "Read the function's log group. A time-out counts as an error; for `dispatch`, also a " +
     "`s3://BUCKET/certkeep.yaml` that can't be written.",
+};
+
+export const EXIT_NOTES: Readonly<Record<ExitCode, string>> = {
+  0: "OK",
+  1: "findings at or above `--fail-on` (default: critical)",
+  2: "wrong usage or configuration",
+  3: "incomplete: something couldn't be read or written",
+};
+
+export const RULE_NOTES: Readonly<Record<Rule, string>> = {
+  restore: "certkeep will write it",
+  keep: "what is there is valid and not worse, or identical",
+  later:
+    "its controller creates the Secret, and hasn't yet: see [rebuild a cluster](#rebuild-a-cluster)",
+  refuse: "something prevents it; `todo` says what to do",
+};
+
+export const SOURCE_NOTES: Readonly<Record<keyof typeof SOURCE_STATUSES, string>> = {
+  not_enabled:
+    "Add the part `diagnosis`: `certkeep clusters add NAME --parts secrets --parts parents --parts " +
+    "diagnosis`, plus the parts that it has.",
+  not_asked: "The pod isn't running, or its namespace isn't registered.",
+  not_tailscale: "Only Tailscale's logs are read.",
+  forbidden:
+    "Add the part `diagnosis` if the registration lacks it; else `certkeep clusters add NAME` " +
+    "repairs the permissions.",
+  unreachable: "`certkeep doctor CLUSTER`",
+  timeout: "Wait for the next audit, then `certkeep doctor CLUSTER`.",
+  too_much: "Of a log, the beginning and the last 2,000 lines were read. Audit more often.",
+  rate_limited: "Wait: the source is asked again later.",
+  invalid_answer: "`certkeep doctor CLUSTER`",
+  gap: "Lines may be missing; `unread` says which. If it stays, audit more often.",
+  no_pod: "The pod isn't running, or has other labels.",
+  sidecar: "Read the log yourself. If the Secret has an owner, `explain` shows the command.",
+  debug_off:
+    "Set `operatorConfig.logging=debug` in the operator's Helm values, or " +
+    "`OPERATOR_LOGGING=debug` in its Deployment. Proxies always log certificates.",
+};
+
+/** Findings from logs, Events and issuers: what ends them, and when at the latest. */
+export const END_NOTES: Readonly<
+  Partial<Record<FindingCode, { readonly by: string; readonly after: string }>>
+> = {
+  issued_not_stored: { by: "a certificate stored later", after: "a week" },
+  rate_limited: {
+    by: "a certificate of the same names issued later, or the time that the refusal names",
+    after:
+      "that time for a set or a domain; a week for a paused account; three hours for limits of " +
+      "orders and registrations; one for failed authorizations. If the refusal names no time: 35 " +
+      "hours for a set, four for a domain, a day for an unknown limit",
+  },
+  storage_forbidden: { by: "the server's next answer", after: "seven days" },
+  storage_immutable: { by: "the next reading of the Secret", after: "" },
+  storage_failing: {
+    by: "a certificate stored or issued later",
+    after: "a day for logs, two hours for Events",
+  },
+  dns_failing: {
+    by: "a certificate stored or issued later",
+    after: "a day for logs, two hours for Events",
+  },
+  account_key_lost: { by: "a certificate stored later", after: "30 days" },
+  renewal_window_forced: { by: "another certificate in its place", after: "" },
+  certificate_revoked: { by: "another certificate in its place", after: "" },
 };

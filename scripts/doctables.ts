@@ -13,6 +13,7 @@ import { CODES, SEVERITIES, type FindingCode } from "../lib/finding/codes.ts";
 import { CAPABILITIES, PARTS, type Capability } from "../lib/rbac/table.ts";
 import { PHRASES } from "../lib/report/phrases.ts";
 import { CAUSE_TITLES } from "../lib/report/phrases/causes.ts";
+import { SOURCE_STATUSES } from "../lib/report/phrases/missing.ts";
 import { PART_TITLES, withoutText } from "../lib/report/phrases/permissions.ts";
 import { PLAN_REASONS } from "../lib/report/phrases/plan.ts";
 import { reasonSentence } from "../lib/report/phrases/reasons.ts";
@@ -20,7 +21,16 @@ import { isForcible, PLAN_CODES, type PlanCode } from "../lib/restoreplan/object
 import { CONTROLLERS } from "../lib/secret/controllers.ts";
 import { alarms } from "../stack/alarms.ts";
 import { NAMES, parseParameters, type Given } from "../stack/parameters.ts";
-import { ALARM_FIXES, CAUSE_NOTES, PARAMETER_NOTES, REACH_NOTES } from "./docnotes.ts";
+import {
+  ALARM_FIXES,
+  CAUSE_NOTES,
+  END_NOTES,
+  EXIT_NOTES,
+  PARAMETER_NOTES,
+  REACH_NOTES,
+  RULE_NOTES,
+  SOURCE_NOTES,
+} from "./docnotes.ts";
 
 /** Text of one cell: a line, with no bar that would end it. */
 function cell(text: string): string {
@@ -147,6 +157,31 @@ function alarmTable(defaults: Given): string {
   return table(["alarm", "meaning", "what to do"], rows);
 }
 
+function exitCodes(): string {
+  return table(["code", "meaning"], Object.entries(EXIT_NOTES));
+}
+
+function rules(): string {
+  return table(
+    ["rule", "meaning"],
+    Object.entries(RULE_NOTES).map(([rule, meaning]) => [code(rule), meaning]),
+  );
+}
+
+function sources(): string {
+  const rows = keysOf(SOURCE_NOTES).map((name) => [
+    code(name),
+    SOURCE_STATUSES[name],
+    SOURCE_NOTES[name],
+  ]);
+  return table(["code", "shown as", "what to do"], rows);
+}
+
+function ends(): string {
+  const rows = Object.entries(END_NOTES).map(([name, { by, after }]) => [code(name), by, after]);
+  return table(["finding", "ends with", "at the latest after"], rows);
+}
+
 /** `defaults`: the parameters that serverless.yml gives. */
 export function docTables(defaults: Given): Readonly<Record<string, string>> {
   return {
@@ -158,6 +193,10 @@ export function docTables(defaults: Given): Readonly<Record<string, string>> {
     controllers: controllers(),
     parameters: parameters(defaults),
     alarms: alarmTable(defaults),
+    "exit codes": exitCodes(),
+    rules: rules(),
+    sources: sources(),
+    ends: ends(),
   };
 }
 

@@ -50,7 +50,7 @@ export function auditCommand(io: Io): Command {
     );
   const reach = withNamespace(
     withContext(withFailOn(withAt(command))),
-    "Audit this namespace alone",
+    "Audit only this namespace",
   );
   return withCommon(reach, TABLE)
     .addHelpText(

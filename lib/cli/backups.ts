@@ -32,7 +32,7 @@ export function backupsCommand(io: Io): Command {
       .description("List encrypted backups, or manage them")
       .usage("[command] [options] [pattern...]")
       .argument("[pattern...]", PATTERNS),
-    "List the backups of this namespace alone",
+    "List only this namespace's backups",
   );
   withCommon(command, TABLE)
     .addHelpText(
@@ -52,7 +52,7 @@ Examples:
     .description("Check the digest of every backup")
     .argument("[pattern...]", PATTERNS);
   command.addCommand(
-    withCommon(withNamespace(verify, "Check the backups of this namespace alone"), DOCUMENT)
+    withCommon(withNamespace(verify, "Check only this namespace's backups"), DOCUMENT)
       .addHelpText("after", "\nExample:\n  certkeep backups verify")
       .action(async (patterns: string[], _options: Options, self: Command) => {
         const options = self.optsWithGlobals<Options>();

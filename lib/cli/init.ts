@@ -23,7 +23,7 @@ const APPROVED_SCHEMA = "certkeep.init-approved/v1";
 export function initCommand(io: Io): Command {
   const command = new Command("init")
     .description("Write certkeep.yaml and create a key for backups")
-    .option("-y, --yes", "Ask nothing; write certkeep.yaml in this folder")
+    .option("-y, --yes", "Don't ask; write certkeep.yaml in this folder")
     .option(
       "--context <context>",
       "Audit this context of your kubeconfig; repeatable",

@@ -130,7 +130,7 @@ function withSelection(command: Command): Command {
         parseAt,
       ),
     )
-    .option("--version <digest>", "Restore this version of a backup; its first digits do")
+    .option("--version <digest>", "Restore this version; its first digits are enough")
     .addOption(
       new Option("--as <namespace/name>", "Restore to this Secret instead").argParser(parsePlace),
     );

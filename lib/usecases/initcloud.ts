@@ -147,7 +147,7 @@ async function keepIdentity(
   if (path === null || text === null || !init.opens) {
     throw new CertkeepError("identity_invalid", {
       where: path ?? "certkeep init --aws",
-      found: "no identity here that decrypts backups for the present recipients",
+      found: "no identity here that decrypts backups for the current recipients",
       expected: "the one whose recipient certkeep.yaml names",
       todo: "Name its place: certkeep init --aws --identity FILE",
     });

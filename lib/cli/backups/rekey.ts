@@ -28,7 +28,7 @@ type Options = CommonOptions & {
 
 export function rekeyCommand(io: Io): Command {
   const command = new Command("rekey")
-    .description("Encrypt backups again for the present recipients")
+    .description("Encrypt backups again for the current recipients")
     .argument("[pattern...]", PATTERNS)
     .option("--identity <file>", IDENTITY)
     .option("--from <store>", "Move the backups from this store, as they are")

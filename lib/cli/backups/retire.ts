@@ -13,7 +13,7 @@ type Options = CommonOptions & { readonly reason: string; readonly purge?: boole
 export function retireCommand(io: Io): Command {
   const command = new Command("retire")
     .description("Mark a backup that must never be restored again")
-    .argument("<version>", "Version of the backup; its first digits do")
+    .argument("<version>", "Version of the backup; its first digits are enough")
     .requiredOption("--reason <text>", "Record why")
     .option("--purge", "Remove it from the store too");
   return withCommon(command, DOCUMENT)

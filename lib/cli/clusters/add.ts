@@ -62,7 +62,7 @@ export function addCommand(io: Io): Command {
 /** What is done. */
 function withSteps(command: Command): Command {
   return command
-    .option("-y, --yes", "Ask nothing")
+    .option("-y, --yes", "Don't ask for confirmation")
     .option("--print [what]", "Print the manifest, or only `registration` or `policy`")
     .option("--no-apply", "Use the manifest that you applied already (GitOps)")
     .option("--rebuilt", "Accept a rebuilt cluster as the successor of this name")

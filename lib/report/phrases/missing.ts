@@ -12,21 +12,23 @@ const SOURCES: Readonly<Record<Missing["source"], string>> = {
   revocation: "revocation lists",
   transparency: "certificate logs (CT)",
 };
-const STATUSES: ReadonlyMap<string, string> = new Map([
-  ["not_enabled", "not enabled"],
-  ["not_asked", "not read for its pod"],
-  ["not_tailscale", "not read, as no Tailscale pod writes them"],
-  ["forbidden", "denied"],
-  ["unreachable", "unreachable"],
-  ["timeout", "timed out"],
-  ["too_much", "cut off, too much to read"],
-  ["rate_limited", "rate limited"],
-  ["invalid_answer", "unreadable"],
-  ["gap", "with a gap"],
-  ["no_pod", "not read, as no pod matches"],
-  ["sidecar", "not read, as nothing in the Secret names a sidecar's pods"],
-  ["debug_off", "without certificate lines, which are logged at debug level only"],
-]);
+/** Why a source is incomplete, as `explain` and `audit -v` say it. */
+export const SOURCE_STATUSES = {
+  not_enabled: "not enabled",
+  not_asked: "not read for its pod",
+  not_tailscale: "not read, as no Tailscale pod writes them",
+  forbidden: "denied",
+  unreachable: "unreachable",
+  timeout: "timed out",
+  too_much: "cut off, too much to read",
+  rate_limited: "rate limited",
+  invalid_answer: "unreadable",
+  gap: "with a gap",
+  no_pod: "not read, as no pod matches",
+  sidecar: "not read, as nothing in the Secret names a sidecar's pods",
+  debug_off: "without certificate lines, which are logged at debug level only",
+} as const;
+const STATUSES: ReadonlyMap<string, string> = new Map(Object.entries(SOURCE_STATUSES));
 /** Of these it says nothing since when. */
 const TIMELESS: ReadonlySet<string> = new Set(["not_enabled", "debug_off"]);
 
