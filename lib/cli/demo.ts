@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
-import { slackView } from "../demo/slackview.ts";
+import { slackView } from "../demo/slack.ts";
 import { wrap } from "../report/text.ts";
 import type { DemoWorld } from "../wiring/demo.ts";
 import { writeLine, write, type Io } from "./io.ts";

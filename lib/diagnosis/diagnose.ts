@@ -10,8 +10,7 @@ import { registeredDomain } from "../ratelimit/limit.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { Across } from "../finding/across.ts";
-import { OVERDUE_FRACTION } from "../finding/codes.ts";
-import { fractionLeft } from "../finding/verdict.ts";
+import { OVERDUE_FRACTION, fractionLeft } from "../finding/codes.ts";
 import {
   type Cause,
   type CauseCode,

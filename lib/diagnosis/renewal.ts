@@ -7,8 +7,7 @@
  * whole since.
  */
 import { parseMs } from "../certificate/time.ts";
-import { OVERDUE_FRACTION } from "../finding/codes.ts";
-import { fractionLeft } from "../finding/verdict.ts";
+import { OVERDUE_FRACTION, fractionLeft } from "../finding/codes.ts";
 import { issuanceKey } from "../ratelimit/issuance.ts";
 import { renewalDueMs } from "../ratelimit/rules.ts";
 import type { LogSignal, RenewalWindow } from "../state/signals.ts";

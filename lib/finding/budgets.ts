@@ -1,14 +1,14 @@
 /**
- * What all clusters tell of issuances as plain data for machines: numbers, instants and what they
- * rest on. Pure.
+ * What all clusters tell of issuances as plain data for machines: numbers, instants, what they rest
+ * on, and what a cluster's own log alone claims. Pure.
  */
-import type { Budget } from "../ratelimit/budget.ts";
+import { type Budget, budgetOf } from "../ratelimit/budget.ts";
 import type { Issuance } from "../ratelimit/issuance.ts";
 import { accountOf } from "../ratelimit/ledger.ts";
 import type { Advice } from "../ratelimit/advice.ts";
 import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import type { Across } from "./across.ts";
-import { claimedBeside } from "./claimed.ts";
+import { LOOK_BACK_MS } from "../ratelimit/rules.ts";
 
 export function issuanceData({
   issuer,
@@ -126,4 +126,51 @@ export function lackData(across: Across): object {
 /** An advice as data. */
 export function adviceData({ action, because, left, untilMs, otherWays }: Advice): object {
   return { action, because, left, until: formatMsOrNull(untilMs), otherWays };
+}
+
+export interface Claimed {
+  readonly cluster: string;
+  /** Within the last week; of a domain those that would take from it. */
+  readonly count: number;
+  /** What is left at most with them. */
+  readonly atMost: number;
+}
+
+const known = new WeakMap<Across, ReadonlyMap<string, ReadonlySet<string>>>();
+
+/** Which clusters claim anything of a set or a domain. */
+function claimants(across: Across): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { claimedBy, issuer, set, domains } of across.ledger.evidence.issuances) {
+    if (claimedBy === null) continue;
+    for (const of of [
+      `set ${issuer} ${set}`,
+      ...domains.map((domain) => `domain ${issuer} ${domain}`),
+    ])
+      found.set(of, (found.get(of) ?? new Set()).add(claimedBy));
+  }
+  known.set(across, found);
+  return found;
+}
+
+/** By cluster. */
+export function claimedBeside(
+  across: Across,
+  { kind, issuer, key, atMs, atMost }: Budget,
+): readonly Claimed[] {
+  const clusters = (known.get(across) ?? claimants(across)).get(`${kind} ${issuer} ${key}`) ?? [];
+  return [...clusters].toSorted().flatMap((cluster) => {
+    const ledger = across.ledgerOf(cluster);
+    const count = accountOf(ledger, kind, issuer, key).entries.filter(
+      ({ issuance: { claimedBy, issuedAtMs }, renewal }) =>
+        claimedBy === cluster &&
+        issuedAtMs <= atMs &&
+        issuedAtMs > atMs - LOOK_BACK_MS &&
+        (kind === "set" || !renewal),
+    ).length;
+    const own = budgetOf(ledger, kind, issuer, key, atMs);
+    return count === 0 || own === null
+      ? []
+      : [{ cluster, count, atMost: Math.min(atMost, own.atMost) }];
+  });
 }

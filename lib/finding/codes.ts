@@ -2,6 +2,9 @@
  * Every finding there is, with how severe it is unless its rule says otherwise.
  * lib/report/phrases.ts says what each means.
  */
+import { formatMs, parseMs } from "../certificate/time.ts";
+import type { CertificateRecord } from "../state/document.ts";
+
 export type Severity = "critical" | "warning" | "info";
 
 export const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
@@ -72,3 +75,19 @@ export const CODES = {
 } as const satisfies Record<string, Severity>;
 
 export type FindingCode = keyof typeof CODES;
+
+/** Fraction of its lifetime left at `atMs`, at most 1, negative once expired. */
+export function fractionLeft(record: CertificateRecord, atMs: number): number {
+  const from = parseMs(record.notBefore);
+  const until = parseMs(record.notAfter);
+  if (until <= from) return -1;
+  return Math.min(1, (until - atMs) / (until - from));
+}
+
+/** The instant at which only `fraction` of the lifetime is left. */
+export function atFraction(record: CertificateRecord, fraction: number): string {
+  const from = parseMs(record.notBefore);
+  const until = parseMs(record.notAfter);
+  const left = Math.round((until - from) * fraction);
+  return formatMs(until - left);
+}

@@ -18,6 +18,8 @@ import {
   EXPIRING_FRACTION,
   OVERDUE_FRACTION,
   type Severity,
+  atFraction,
+  fractionLeft,
 } from "./codes.ts";
 import type { BackupStatus } from "./params.ts";
 import { credentialDrafts } from "./credential.ts";
@@ -38,7 +40,6 @@ import { lossDrafts, remedy } from "./losses.ts";
 import { isWhole, lastSeenOf } from "./reach.ts";
 import { rebuiltDrafts } from "./rebuilt.ts";
 import { namespaceDrafts, namespaceOf, refusedNamespaces } from "./refused.ts";
-import { atFraction, fractionLeft } from "./verdict.ts";
 
 /** Every finding of `state` at `atMs`, in no order; `ignore` entries are not yet applied. */
 export function evaluateState(state: StateDocument, atMs: number, now: string): Finding[] {

@@ -9,8 +9,7 @@ import { type Item, itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
 import { plain } from "../plain.ts";
 import { sourceText } from "./phrases/missing.ts";
-import type { CertificateRow } from "./rows.ts";
-import { certificateTable } from "./rowtable.ts";
+import { type CertificateRow, certificateTable } from "./rows.ts";
 import { count, type Page, wrap } from "./text.ts";
 import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies, totalOf } from "./verdict.ts";
 

@@ -6,8 +6,7 @@ import type { Hint } from "../certificate/hint.ts";
 import { LETS_ENCRYPT } from "../issuer/issuers.ts";
 import type { CertManagerReason, CertManagerVerdict } from "../secret/certmanager.ts";
 import type { Shape } from "../secret/shapes.ts";
-import { hintText } from "./phrases/hints.ts";
-import { reasonSentence } from "./phrases/reasons.ts";
+import { hintText, reasonSentence } from "./phrases/reasons.ts";
 import { span, type Style, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 

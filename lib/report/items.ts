@@ -18,15 +18,14 @@
  *
  * What a finding says besides (evidence, what it leads to) is in `findings`: show it with `-v`.
  */
-import type { Severity } from "../finding/codes.ts";
-import { SEVERITIES } from "../finding/codes.ts";
+import { type Severity, SEVERITIES } from "../finding/codes.ts";
 import { isRenewal } from "../finding/advise.ts";
 import { type Finding, sortFindings } from "../finding/finding.ts";
 import { isUnseen, mergeFindings, rankOf } from "./items/merge.ts";
 import { alsoText, causeText, eventsOf } from "./items/say.ts";
 import { fixOf, moreOf } from "./items/remedy.ts";
-import { lastSeenIn } from "./items/lastseen.ts";
 import type { Text } from "./part.ts";
+import { instantOf } from "../certificate/time.ts";
 
 export interface ItemSubject {
   /** The cluster's name as a person knows it. */
@@ -166,4 +165,14 @@ function saysLeft([lead, ...others]: readonly [Finding, ...Finding[]]): boolean 
 
 function worst(findings: readonly Finding[]): Severity {
   return SEVERITIES.find((one) => findings.some(({ severity }) => severity === one)) ?? "warning";
+}
+
+/** When each cluster whose audits are old was last seen, RFC 3339, by the key of its state. */
+function lastSeenIn(findings: readonly Finding[]): ReadonlyMap<string, string> {
+  const seen = new Map<string, string>();
+  for (const { code, params, subject } of findings) {
+    if (code === "audit_incomplete" && params.of === "stale" && params.finishedMs !== null)
+      seen.set(subject.cluster, instantOf(params.finishedMs));
+  }
+  return seen;
 }

@@ -4,13 +4,17 @@
  */
 import { restartCommand } from "./command.ts";
 import { itemTitle, planCodeText, whyText } from "./phrases/plan.ts";
-import { noteText, warningText } from "./phrases/plannotes.ts";
-import { remedyOf, remedyText } from "./phrases/planremedy.ts";
-import { restartText, servedText } from "./phrases/restart.ts";
-import { revocationGapText } from "./phrases/revocation.ts";
-import { detailLines, reasonGroups } from "./planreasons.ts";
-import { planTable } from "./plantable.ts";
 import {
+  noteText,
+  warningText,
+  restartText,
+  servedText,
+  revocationGapText,
+} from "./phrases/plannotes.ts";
+import { remedyOf, remedyText } from "./phrases/planremedy.ts";
+import { detailLines, reasonGroups } from "./planreasons.ts";
+import {
+  planTable,
   createNaming,
   isQuiet,
   namesText,

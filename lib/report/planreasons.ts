@@ -6,11 +6,16 @@ import type { PlanItem } from "../restoreplan/item.ts";
 import type { Note } from "../restoreplan/objection.ts";
 import { plain } from "../plain.ts";
 import { shortWhyText, whyText } from "./phrases/plan.ts";
-import { noteText } from "./phrases/plannotes.ts";
+import { noteText, restartText } from "./phrases/plannotes.ts";
 import { remedyOf, remedyText } from "./phrases/planremedy.ts";
-import { isToldByWord } from "./phrases/planwords.ts";
-import { restartText } from "./phrases/restart.ts";
-import { isQuiet, namesText, placeOf, type PlanView, type ShownItem } from "./planview.ts";
+import {
+  isToldByWord,
+  isQuiet,
+  namesText,
+  placeOf,
+  type PlanView,
+  type ShownItem,
+} from "./planview.ts";
 import { capitalized, count, wrap } from "./text.ts";
 
 type Naming = (item: PlanItem) => string;

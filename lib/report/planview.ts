@@ -1,9 +1,10 @@
-/** A plan as people are shown it. */
-import type { PlanItem } from "../restoreplan/item.ts";
-import type { PlanWarning } from "../restoreplan/objection.ts";
+/** A plan, or what became of it, as people are shown it: its rows as a table. */
+import type { PlanItem, Action, Now } from "../restoreplan/item.ts";
+import type { PlanWarning, PlanCode } from "../restoreplan/objection.ts";
 import { itemTitle } from "./phrases/plan.ts";
 import type { CommandChange } from "./phrases/planremedy.ts";
-import type { Style } from "./text.ts";
+import { type Style, tableLines, count } from "./text.ts";
+import { servedText } from "./phrases/plannotes.ts";
 
 export type ShownOutcome =
   "planned" | "done" | "kept" | "refused" | "later" | "failed" | "not_tried";
@@ -77,4 +78,140 @@ export function isQuiet({
     overridden.length === 0 &&
     (now.state === "valid" || now.state === "account_key")
   );
+}
+
+const INDENT = "  ";
+
+function paint(outcome: ShownOutcome, style: Style): (text: string) => string {
+  if (outcome === "failed" || outcome === "refused") return style.red;
+  if (outcome === "later" || outcome === "not_tried") return style.yellow;
+  return outcome === "kept" ? style.dim : style.green;
+}
+
+function outcomeWord({ item, outcome }: ShownItem, { mode, offline }: PlanView): string {
+  switch (outcome) {
+    case "planned":
+      return ACTION_WORDS[item.action];
+    case "done":
+      return offline !== null ? "written" : mode === "rehearse" ? "accepted" : "restored";
+    case "kept":
+      return "unchanged";
+    // Without a reason in the plan, the credential may not write it.
+    case "refused":
+      return item.rule === "refuse" ? refusalWord(item) : "not permitted";
+    case "later":
+      return "waits";
+    case "failed":
+      return "FAILED";
+    case "not_tried":
+      return "not tried";
+  }
+}
+
+export function planTable(
+  rows: readonly ShownItem[],
+  nameOf: (item: ShownItem["item"]) => string,
+  view: PlanView,
+): string[] {
+  const isWritten = view.mode !== "plan";
+  const [head = "", ...body] = tableLines(
+    ["NAME", isWritten ? "WAS" : "NOW", isWritten ? "RESULT" : "ACTION", "EXPIRES IN", "SERVED"],
+    rows.map((row) => [
+      nameOf(row.item),
+      nowWord(row.item),
+      outcomeWord(row, view),
+      leftWord(row.item),
+      row.outcome === "planned" || row.outcome === "done"
+        ? (servedText(row.item.restart.note)?.word ?? "-")
+        : "-",
+    ]),
+    view.room,
+    INDENT,
+  );
+  const { style } = view;
+  return [
+    style.dim(head),
+    ...body.map((line, at) => paint(rows[at]?.outcome ?? "kept", style)(line)),
+  ];
+}
+
+const INVALID: Readonly<Record<string, string>> = {
+  certificate_empty: "empty",
+  key_empty: "empty",
+  certificate_not_pem: "unreadable",
+  certificate_malformed: "unreadable",
+  key_not_pem: "unreadable",
+  key_malformed: "unreadable",
+  key_mismatch: "key mismatch",
+  expired: "expired",
+  not_yet_valid: "not yet valid",
+  name_mismatch: "wrong name",
+  unknown_issuer: "untrusted CA",
+  missing_intermediate: "chain cut",
+};
+
+/** Whether the table's word for it says all: what is invalid in another way needs its reason. */
+export function isToldByWord({ state, reasons: [first = ""] }: Now): boolean {
+  return state !== "invalid" || Object.hasOwn(INVALID, first);
+}
+
+/** What is in the cluster. */
+function nowWord({ now, rule }: Pick<PlanItem, "now" | "rule">): string {
+  const [first = ""] = now.reasons;
+  switch (now.state) {
+    case "absent":
+      return "missing";
+    case "account_key":
+      return "present";
+    case "invalid":
+      return isToldByWord(now) ? (INVALID[first] ?? "") : "invalid";
+    case "valid":
+      return rule === "restore" && now.notAfter !== null
+        ? `until ${now.notAfter.slice(0, 10)}`
+        : "valid";
+    default:
+      return now.state;
+  }
+}
+
+const ACTION_WORDS: Readonly<Record<Action, string>> = {
+  create: "create Secret",
+  patch: "write fields",
+  replace: "recreate Secret",
+  none: "unchanged",
+};
+
+const REFUSALS: Partial<Readonly<Record<PlanCode, string>>> = {
+  no_copy: "no backup",
+  copy_damaged: "backup damaged",
+  copy_unreadable: "backup unreadable",
+  copy_format_newer: "backup too new",
+  copy_sealed_for_others: "wrong identity",
+  copy_unrecorded: "unrecorded",
+  copy_retired: "backup retired",
+  copy_expired: "backup expired",
+  copy_not_yet_valid: "not yet valid",
+  copy_key_mismatch: "backup invalid",
+  copy_invalid: "backup invalid",
+  copy_staging: "staging backup",
+  copy_revoked: "backup revoked",
+  names_differ: "names differ",
+  standby_not_asked: "standby only",
+  live_unknown: "not checked",
+  live_deleting: "being deleted",
+  namespace_absent: "no namespace",
+  secret_immutable: "immutable",
+  type_differs: "other type",
+  device_renamed: "other machine",
+};
+
+/** Why it isn't restored, in two words. */
+function refusalWord({ why: [first] }: Pick<PlanItem, "why">): string {
+  return (first === undefined ? undefined : REFUSALS[first.code]) ?? "refused";
+}
+
+/** How long what the backup holds is still valid. */
+function leftWord({ daysLeft }: Pick<PlanItem, "daysLeft">): string {
+  if (daysLeft === null) return "-";
+  return daysLeft < 0 ? "expired" : daysLeft === 0 ? "today" : count(daysLeft, "day");
 }

@@ -2,9 +2,8 @@
  * One line per certificate, in every condition, as tables, pages and metrics show them: pure,
  * small, without bytes.
  */
-import { parseMs } from "../certificate/time.ts";
-import type { Severity } from "../finding/codes.ts";
-import { SEVERITIES } from "../finding/codes.ts";
+import { parseMs, instantOf } from "../certificate/time.ts";
+import { type Severity, SEVERITIES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
 import { hasBackup, unseenPlaces } from "../finding/tally.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
@@ -12,6 +11,7 @@ import type { StateDocument } from "../state/document.ts";
 import { findingCommand } from "./command.ts";
 import { plainText } from "./part.ts";
 import { adviceOf, adviceText, seenText, whyText } from "./phrases.ts";
+import { type Page, tableLines } from "./text.ts";
 
 /** `ok`, `unknown` and `staging`, or the severity of the worst finding about it. */
 export type RowStatus = Severity | "ok" | "unknown" | "staging";
@@ -140,4 +140,26 @@ function restoresOf({ backups }: CertificateEntry): readonly number[] {
   return backups.flatMap(({ copy: { kind, recordedAt } }) =>
     kind === "replaced" ? [parseMs(recordedAt)] : [],
   );
+}
+
+export function certificateTable(
+  rows: readonly CertificateRow[],
+  { width, style, nameOf }: Page & { readonly nameOf: (cluster: string) => string },
+): string[] {
+  if (rows.length === 0) return [];
+  const several = new Set(rows.map(({ cluster }) => cluster)).size > 1;
+  const [head = "", ...body] = tableLines(
+    ["CERTIFICATE", ...(several ? ["CLUSTER"] : []), "SECRET", "STATUS", "EXPIRES", "BACKUP"],
+    rows.map(({ name, cluster, namespace, secret, status, notAfterMs, copied }) => [
+      name,
+      ...(several ? [nameOf(cluster)] : []),
+      `${namespace}/${secret}`,
+      status === "ok" ? "OK" : status,
+      notAfterMs === null ? "-" : instantOf(notAfterMs).slice(0, 10),
+      copied ? "yes" : "no",
+    ]),
+    width,
+    "  ",
+  );
+  return [style.dim(head), ...body];
 }

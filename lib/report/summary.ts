@@ -11,7 +11,7 @@ import { createFinding, type Finding } from "../finding/finding.ts";
 import { applyIgnore } from "../finding/ignore.ts";
 import type { ParamsOf } from "../finding/params.ts";
 import { tally, type Tally } from "../finding/tally.ts";
-import { fractionLeft } from "../finding/verdict.ts";
+import { fractionLeft } from "../finding/codes.ts";
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { certificates, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";

@@ -10,7 +10,7 @@ import { HINT_KINDS, hintsOf } from "../../lib/certificate/hint.ts";
 import { judge } from "../../lib/certificate/judge.ts";
 import { parsePemBlocks } from "../../lib/certificate/pem.ts";
 import { Verifier } from "../../lib/certificate/verifier.ts";
-import { hintText } from "../../lib/report/phrases/hints.ts";
+import { hintText } from "../../lib/report/phrases/reasons.ts";
 import { createAuthority } from "../support/pki.ts";
 
 const authority = createAuthority();

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CertkeepError } from "../../lib/error.ts";
 import type { SelfAccess } from "../../lib/ports/cluster.ts";
-import { deniedText } from "../../lib/report/phrases/denied.ts";
+import { deniedText } from "../../lib/report/phrases/permissions.ts";
 import { restoreExit } from "../../lib/usecases/restore/context.ts";
 import type { RestoreAccess } from "../../lib/usecases/restore/permissions.ts";
 import type { Part } from "../../lib/rbac/table.ts";

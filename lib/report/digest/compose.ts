@@ -1,9 +1,12 @@
 /** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
-import type { Text } from "../part.ts";
+import { type Text, instantParts, own, say } from "../part.ts";
 import { sumOf, ignoredNotes } from "../verdict.ts";
 import { fleetText, resolvedNotices } from "./fleet.ts";
-import type { Message, MessageInput } from "./message.ts";
-import { problemItems, problemNotice } from "./notices.ts";
+import type { Message, MessageInput, Notice } from "./message.ts";
+import { type Item, type ItemEvent, itemsOf } from "../items.ts";
+import { eventTitle, figuresOf, sentence } from "../items/say.ts";
+import { titleIn } from "../summary.ts";
+import { count } from "../text.ts";
 
 export function composeMessage(input: MessageInput): Message {
   const { kind, nowMs, summaries, resolved, issuedNow, repeated } = input;
@@ -39,4 +42,64 @@ function notesOf({ kind, weekly, summaries, notes }: MessageInput): Text[] {
       ? ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)).map((note) => [note])
       : []),
   ];
+}
+
+const NAMES_SHOWN = 3;
+const COMMANDS_SHOWN = 2;
+/** Longer ones can't be read. */
+const COMMAND_LENGTH = 700;
+
+/** Of the findings that are reported. */
+function problemItems({ reported, summaries, nowMs }: MessageInput): Item[] {
+  return itemsOf({ findings: reported, nameOf: titleIn(summaries), nowMs });
+}
+
+/** `repeated`: ids of findings that were reported before. */
+function problemNotice(item: Item, repeated: ReadonlySet<string>): Notice {
+  const [headline, ...effects] = item.events;
+  const isOld = item.findings.every(({ id }) => repeated.has(id));
+  const { commands, left } = commandsOf(item);
+  return {
+    severity: item.severity,
+    title: [
+      ...eventTitle(headline, item),
+      ...(isOld ? say` (since ${instantParts(item.since)})` : []),
+    ],
+    lines: [
+      sentence(figuresOf(item)),
+      causeLine(item),
+      ...effects.map((event) => sentence(eventTitle(event, item))),
+      namesText(headline),
+      ...(commands.length === 0 || item.fix.label === "Fix" ? [sentence(item.fix.text)] : []),
+      ...(item.asLastSeen === null ? [] : [say`As last seen ${instantParts(item.asLastSeen)}.`]),
+      ...(left === 0 ? [] : [own(`${count(left, "more command")}: certkeep report`)]),
+    ].filter((line) => line.length > 0),
+    commands,
+  };
+}
+
+/** Of what befell a whole namespace or cluster, it says what that was. */
+function causeLine({ events: [{ noun }], cause }: Item): Text {
+  if (cause.length === 0 || noun === "namespace" || noun === "cluster") return sentence(cause);
+  return ["Cause: ", ...sentence(cause)];
+}
+
+/** What restores or fixes it; else what explains it. */
+function commandsOf({ fix, more }: Item): { commands: string[]; left: number } {
+  const doing = fix.commands.length > 0 || more === null ? fix.commands : [more.command];
+  const fitting = doing.filter((command) => command.length <= COMMAND_LENGTH);
+  const invokes = fix.invokes.filter((command) => command.length <= COMMAND_LENGTH);
+  return {
+    commands: [...fitting.slice(0, COMMANDS_SHOWN), ...invokes.slice(0, 1)],
+    left: Math.max(0, fitting.length - COMMANDS_SHOWN),
+  };
+}
+
+function namesText({ subjects }: ItemEvent): Text {
+  if (subjects.length < 2) return [];
+  const names = subjects
+    .slice(0, NAMES_SHOWN)
+    .flatMap(({ name }, index): Text => [index === 0 ? "" : ", ", { name }]);
+  const left = subjects.length - NAMES_SHOWN;
+  return [...names, left > 0 ? ` and ${left.toLocaleString("en-US")} more` : ""];
 }

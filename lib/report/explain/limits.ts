@@ -1,6 +1,6 @@
 /** What is left of the rate limits of a name, and which sources the numbers lack. Pure. */
 import { instantOf } from "../../certificate/time.ts";
-import { claimedBeside } from "../../finding/claimed.ts";
+import { claimedBeside } from "../../finding/budgets.ts";
 import type { Across } from "../../finding/across.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Refusal, Silence } from "../../ratelimit/evidence.ts";

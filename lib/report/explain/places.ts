@@ -7,8 +7,7 @@ import type { CertificateRecord, GapRecord } from "../../state/document.ts";
 import type { Loss } from "../../state/secrets.ts";
 import { shortText, shortUtc } from "../part.ts";
 import { seenText } from "../phrases.ts";
-import { hintText } from "../phrases/hints.ts";
-import { reasonText } from "../phrases/reasons.ts";
+import { hintText, reasonText } from "../phrases/reasons.ts";
 import { span, tableLines } from "../text.ts";
 import {
   clusterName,

@@ -8,7 +8,7 @@
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import { type BudgetLevel, isLow } from "../budgets.ts";
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
-import { eventTitle, figuresOf, sentence } from "../items/title.ts";
+import { eventTitle, figuresOf, sentence } from "../items/say.ts";
 import { instantParts, own, say, type Text, utcText } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
 import { type ClusterSummary, titleIn } from "../summary.ts";

@@ -1,15 +1,15 @@
 /** An item's words: what happened to whom, why, and what else. Pure. */
-import type { Finding } from "../../finding/finding.ts";
-import { labelOf } from "../../finding/finding.ts";
-import type { ItemEvent, ItemSubject } from "../items.ts";
-import { own, plainText, say, type Text } from "../part.ts";
+import { type Finding, labelOf } from "../../finding/finding.ts";
+import type { ItemEvent, ItemSubject, Item } from "../items.ts";
+import { own, plainText, say, type Text, partsText } from "../part.ts";
 import { becauseClause } from "../phrases/causes.ts";
 import { eventOfMany, eventText, lostText, refusalText } from "../phrases/events.ts";
-import { hintText } from "../phrases/hints.ts";
-import { issuerOf } from "../phrases/issuer.ts";
+import { hintText } from "../phrases/reasons.ts";
+import { issuerOf } from "../phrases/phrase.ts";
 import { unknownText } from "../phrases/missing.ts";
 import { count } from "../text.ts";
 import { byRank, isUnseen } from "./merge.ts";
+import { usedText } from "../phrases/limits.ts";
 
 interface Names {
   readonly nameOf: (cluster: string) => string;
@@ -225,7 +225,7 @@ export function causeText(findings: readonly Finding[], nowMs: number): Text {
   if (lead.code === "audit_incomplete" && lead.params.of === "part")
     clauses.push(say`${lead.params.message}`);
   if (lead.code === "certificate_invalid")
-    clauses.push(...lead.params.hints.map((hint) => own(sentence(hintText(hint)))));
+    clauses.push(...lead.params.hints.map((hint) => own(hintText(hint).replace(/\.$/, ""))));
   const others = findings.filter(
     (one) =>
       one.code === "storage_forbidden" ||
@@ -257,8 +257,6 @@ export function causeText(findings: readonly Finding[], nowMs: number): Text {
     })
     .flatMap((clause, index): Text => (index === 0 ? clause : ["; ", ...clause]));
 }
-
-const sentence = (text: string): string => text.replace(/\.$/, "");
 
 /** What the diagnosis names; of several the first, and that others differ. */
 function diagnosed(findings: readonly Finding[]): Text[] {
@@ -292,4 +290,40 @@ export function alsoText(events: readonly ItemEvent[], nowMs: number): Text[] {
         : say`${own(count(of.length, "certificate"))}: ${eventOfMany(first, nowMs)}`,
     ];
   });
+}
+
+/** `shop.example in prod: Secret missing`, `11 certificates in prod: expired`. */
+export function eventTitle({ subjects, noun, what }: ItemEvent, { clusters }: Item): Text {
+  const [first] = subjects;
+  const [cluster = ""] = clusters;
+  if (noun === "cluster" && subjects.length > 1)
+    return say`${own(count(subjects.length, noun))}: ${what}`;
+  if (first === undefined || subjects.length > 1)
+    return say`${own(count(subjects.length, noun))} in ${
+      clusters.length === 1 ? { name: cluster } : own(count(clusters.length, "cluster"))
+    }: ${what}`;
+  // What befell the whole cluster, or many certificates of it, is titled by the cluster.
+  const whole = first.name === first.cluster || noun === "namespace";
+  return whole
+    ? say`${{ name: first.cluster }}: ${what}`
+    : say`${{ name: first.name }} in ${{ name: first.cluster }}: ${what}`;
+}
+
+/** A clause as a sentence. */
+export function sentence(clause: Text): Text {
+  const [first, ...others] = clause;
+  if (first === undefined) return [];
+  const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  const head =
+    typeof first === "string"
+      ? capital(first)
+      : "said" in first
+        ? { said: capital(first.said) }
+        : first;
+  return [head, ...others, ...(partsText(clause).endsWith(".") ? [] : ["."])];
+}
+
+/** The figures of a headline about a rate limit; nothing for any other. */
+export function figuresOf({ findings: [{ code, params }] }: Item): Text {
+  return code === "set_budget_low" || code === "domain_budget_low" ? usedText(params) : [];
 }

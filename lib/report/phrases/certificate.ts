@@ -6,8 +6,7 @@ import { needsConversion } from "../../finding/advise.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
-import { hintText } from "./hints.ts";
-import { reasonText } from "./reasons.ts";
+import { hintText, reasonText } from "./reasons.ts";
 import { at, own, say } from "../part.ts";
 import { span } from "../text.ts";
 import {

@@ -4,9 +4,8 @@ import type { FindingOf } from "../../finding/finding.ts";
 import type { FindingParams } from "../../finding/params.ts";
 import { writeFailureText } from "./causes.ts";
 import { reasonText } from "./reasons.ts";
-import { issuerOf } from "./issuer.ts";
+import { issuerOf, codeText, times } from "./phrase.ts";
 import { at, own, say, type Text } from "../part.ts";
-import { codeText, times } from "./phrase.ts";
 import { count, span } from "../text.ts";
 
 interface Event<C extends FindingCode> {

@@ -1,7 +1,12 @@
-/** Permissions in words: what is asked, what certkeep can't do without it, what exceeds it. */
+/**
+ * Permissions in words: what is asked, what certkeep can't do without it, what exceeds it, and the
+ * command that grants what a restore lacks.
+ */
 import type { Excess } from "../../rbac/excess.ts";
 import type { Question } from "../../rbac/rules.ts";
-import type { Capability, Part } from "../../rbac/table.ts";
+import { type Capability, type Part, CAPABILITIES } from "../../rbac/table.ts";
+import { grantManifest } from "../../restoreplan/grant.ts";
+import { commandOf } from "../command.ts";
 
 /** What each part is for, in one clause. */
 export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
@@ -84,4 +89,45 @@ export function excessText({ verb, resource, group, name, namespaces }: Excess):
       ? "in every namespace that was looked at"
       : `in namespace ${namespaces.join(", ")}`;
   return `${does} ${what}${of}${name === null ? "" : ` ${name}`} ${where}`;
+}
+
+export type DeniedQuestion = Omit<Question, "capability">;
+
+interface Denied {
+  readonly cluster: string;
+  /** `null`: a person's own credential. */
+  readonly registration: { readonly parts: readonly Part[]; readonly isApart: boolean } | null;
+  /** As the server names a person; `null`: it doesn't say. */
+  readonly user: string | null;
+}
+
+export function deniedText(
+  denied: readonly DeniedQuestion[],
+  { cluster, registration, user }: Denied,
+): string {
+  const what = denied.map(questionText).join(", ");
+  if (registration === null) {
+    const manifests = denied.map((question) => grantManifest({ ...question, user }));
+    const lines = manifests.filter((manifest) => manifest !== null).join("\n---\n");
+    const head = `Your credential may not ${what}.`;
+    return lines === "" ? head : `${head} This grants it, with kubectl apply -f -:\n${lines}`;
+  }
+  const parts = partsFor(denied).filter((part) => !registration.parts.includes(part));
+  const command = commandOf({ kind: "addParts", cluster, parts });
+  const reason = registration.isApart
+    ? `The restoring credential may not ${what}.`
+    : `${cluster} is registered to be read: it has no restoring credential, and the reading ` +
+      `one may not ${what}.`;
+  const todo = registration.isApart ? "Repair its permissions" : "Add one";
+  return command === null ? reason : `${reason} ${todo}:\n${command}`;
+}
+
+function partsFor(denied: readonly DeniedQuestion[]): Part[] {
+  const parts = denied.flatMap(({ verb, resource }) =>
+    CAPABILITIES.filter(
+      (one) =>
+        one.bearers.includes("restore") && one.resource === resource && one.verbs.includes(verb),
+    ).flatMap(({ part }) => (part === "identity" ? [] : [part])),
+  );
+  return [...new Set<Part>(parts)];
 }

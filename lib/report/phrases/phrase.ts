@@ -1,6 +1,6 @@
 /** What a code says, and the words that several codes share. */
 import type { FindingCode } from "../../finding/codes.ts";
-import type { FindingOf } from "../../finding/finding.ts";
+import type { FindingOf, Finding } from "../../finding/finding.ts";
 import type { Owner } from "../../state/certificates.ts";
 import type { BackupStatus } from "../../finding/params.ts";
 import { instantOf } from "../../certificate/time.ts";
@@ -103,3 +103,23 @@ export const STORE_UNREAD: AdvicePhrase = {
     "Check the backup store first: it couldn't be read, so it is unknown whether a backup helps",
   own: [],
 };
+
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ["letsencrypt", "Let's Encrypt"],
+  ["letsencrypt-staging", "Let's Encrypt (staging)"],
+]);
+
+/** The issuer that one of these tells; `the issuer` where none does. */
+export function issuerOf(findings: readonly Finding[]): string {
+  return findings.flatMap((finding) => knownIssuer(finding) ?? [])[0] ?? "the issuer";
+}
+
+function knownIssuer({
+  params,
+  advice,
+  why,
+}: Pick<Finding, "params" | "advice" | "why">): string | null {
+  if ("issuer" in params) return params.issuer;
+  const id = why?.issuer ?? advice?.set?.issuer ?? advice?.domains[0]?.issuer ?? null;
+  return NAMES.get(id ?? "") ?? null;
+}

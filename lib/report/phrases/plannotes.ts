@@ -1,9 +1,13 @@
-/** Notes on an item of a plan, and the warnings that come before a plan. */
+/**
+ * Notes on an item of a plan (revocation and restarts among them), and the warnings that come before
+ * a plan.
+ */
 import { formatMs } from "../../certificate/time.ts";
 import type { Note, PlanWarning } from "../../restoreplan/objection.ts";
 import { pinCommand } from "../pinning.ts";
 import { detailText, planCodeText } from "./plan.ts";
-import { revocationGapText } from "./revocation.ts";
+import type { RevocationGap } from "../../restoreplan/view.ts";
+import type { RestartNote } from "../../restoreplan/item.ts";
 
 const PLAIN_NOTES: Readonly<
   Record<
@@ -148,4 +152,136 @@ export function warningText(warning: PlanWarning): string {
     case "nothing_fits":
       return "nothing matches";
   }
+}
+
+const GAPS: Readonly<
+  Record<Exclude<RevocationGap["gap"], "to_come" | "outdated" | "unreached">, string>
+> = {
+  not_asked: "not asked for",
+  issuer_not_asked: "no source for this CA",
+  no_list: "the certificate names no revocation list",
+  no_issuer: "the certificate's issuer is unknown here",
+  list_unreadable: "the issuer's list can't be read",
+  other_issuer: "the list is of another issuer",
+  bad_signature: "the list's signature doesn't verify with the issuer's key",
+  no_end: "the list doesn't say until when it is valid",
+  unread_extension: "the list has an extension that certkeep doesn't know",
+  unread_entries: "the list has entries that certkeep doesn't know",
+  partial: "the list isn't one of all of the issuer's certificates",
+  other_address: "the list is of another address than the certificate names",
+};
+
+export function revocationGapText(gap: RevocationGap): string {
+  switch (gap.gap) {
+    case "to_come":
+      return `the list's time is in the future (${formatMs(gap.atMs)})`;
+    case "outdated":
+      return `the list is out of date (since ${formatMs(gap.atMs)})`;
+    case "unreached":
+      return gap.found;
+    default:
+      return GAPS[gap.gap];
+  }
+}
+
+interface Served {
+  /** In a table's cell. */
+  readonly word: string;
+  /** After "Served"; a command follows where there is one. */
+  readonly clause: string;
+}
+
+/** When it is served, and what that has to do with a restart. */
+interface Reading {
+  readonly text: string;
+  readonly served: Served | null;
+}
+
+const AFTER_RESTART: Served = { word: "after restart", clause: "after a restart" };
+
+const READINGS: Readonly<Record<RestartNote["reads"], Reading>> = {
+  none: { text: "", served: null },
+  nobody: { text: "no pod has to restart", served: null },
+  not_known: {
+    text: "unknown whether needed",
+    served: { word: "unknown", clause: "at an unknown time; restart the pods that use it" },
+  },
+  operator_if_running: {
+    text:
+      "if the operator already runs: it reads the Secret only when it starts. None before its " +
+      "first start",
+    served: { ...AFTER_RESTART, clause: "after a restart, if the operator is already running" },
+  },
+  operator_at_start: {
+    text: "the operator reads the Secret only when it starts",
+    served: AFTER_RESTART,
+  },
+  group_next_access: {
+    text:
+      "pods read it on the next connection. Up to version 1.92.5 the first pod may serve an old " +
+      "one from memory: restart it then",
+    served: {
+      word: "immediately",
+      clause: "on the next connection; proxies up to 1.92.5 after a restart",
+    },
+  },
+  group_within_a_day: {
+    text:
+      "the first pod reads it on each connection (from 1.94 on), the others within 24 hours: " +
+      "restart to have it everywhere at once",
+    served: {
+      word: "within 24 h",
+      clause: "within 24 hours, or everywhere at once after a restart",
+    },
+  },
+  proxy_not_started: {
+    text:
+      "its pod hasn't started yet, as far as the Secret says: it reads the certificate when it " +
+      "first starts",
+    served: { word: "when started", clause: "when its pod starts" },
+  },
+  proxy_at_start: { text: "the proxy reads the Secret only when it starts", served: AFTER_RESTART },
+  pod_at_start: {
+    text: "the pod of the same name reads it only when it starts",
+    served: AFTER_RESTART,
+  },
+  by_program: {
+    text:
+      "unknown whether needed; ingress controllers reload on their own; a pod that mounts it " +
+      "serves it once its program reloads it",
+    served: {
+      word: "when reloaded",
+      clause: "once its pods reload it; ingress controllers reload on their own",
+    },
+  },
+  sidecar_if_running: {
+    text: "if it already runs: WORKLOAD",
+    served: {
+      ...AFTER_RESTART,
+      clause: "after a restart of the workload with this TS_KUBE_SECRET, if it is already running",
+    },
+  },
+  sidecar_at_start: {
+    text: "restart WORKLOAD; it reads the Secret only when it starts",
+    served: {
+      ...AFTER_RESTART,
+      clause: "after a restart of the workload with this TS_KUBE_SECRET",
+    },
+  },
+};
+
+/** Whether a pod has to restart, in a clause; empty where there is nothing to say. */
+export function restartText(note: RestartNote): string {
+  const { text } = READINGS[note.reads];
+  return "secret" in note
+    ? text.replace(
+        "WORKLOAD",
+        () => `the workload whose TS_KUBE_SECRET is ${note.secret}, which the Secret doesn't name`,
+      )
+    : text;
+}
+
+/** When it is served; `null` where nothing serves it. */
+export function servedText({ reads }: RestartNote): Served | null {
+  return READINGS[reads].served;
 }

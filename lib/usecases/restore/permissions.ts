@@ -11,7 +11,7 @@ import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { SelfAccess } from "../../ports/cluster.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { Part } from "../../rbac/table.ts";
-import { type DeniedQuestion, deniedText } from "../../report/phrases/denied.ts";
+import { type DeniedQuestion, deniedText } from "../../report/phrases/permissions.ts";
 import { refusalParts } from "../../report/pinning.ts";
 import { refusalOf } from "../../restoreplan/successor.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { slackView } from "../../../lib/demo/slackview.ts";
+import { slackView } from "../../../lib/demo/slack.ts";
 import type { DigestInput, DigestPlan } from "../../../lib/report/digest.ts";
 import { fitForSlack, lengthOf, slackMessage } from "../../../lib/report/slack/blocks.ts";
 import { digestText } from "../../../lib/report/digest/text.ts";

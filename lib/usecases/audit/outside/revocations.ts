@@ -4,7 +4,7 @@ import { type Certificate, parseCertificate } from "../../../certificate/parse.t
 import { parseMs } from "../../../certificate/time.ts";
 import type { Issuer } from "../../../issuer/issuers.ts";
 import { HOUR_MS } from "../../../ratelimit/limit.ts";
-import { revocationGapText } from "../../../report/phrases/revocation.ts";
+import { revocationGapText } from "../../../report/phrases/plannotes.ts";
 import { count } from "../../../report/text.ts";
 import {
   isRevokedBy,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { slackView } from "../../lib/demo/slackview.ts";
+import { slackView } from "../../lib/demo/slack.ts";
 import type { Block } from "../../lib/report/slack/blocks.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 
