@@ -15,13 +15,7 @@ import { auditCluster, type ClusterAudit } from "../lib/usecases/audit/cluster.t
 import type { AuditPorts, AuditTarget } from "../lib/usecases/audit/context.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../lib/usecases/audit/document.ts";
 import { type Telemetry, runFunction, type Invocation, type FunctionRun } from "./shared/run.ts";
-import {
-  composeAudit,
-  composePorts,
-  namedTarget,
-  type AuditWorld,
-  type ComposedAudit,
-} from "../lib/wiring/audit.ts";
+import { composeAudit, composePorts, namedTarget } from "../lib/wiring/audit.ts";
 import { composeSettings } from "../lib/wiring/settings.ts";
 
 export function handler(event: unknown, context?: Invocation): Promise<object> {
@@ -29,36 +23,24 @@ export function handler(event: unknown, context?: Invocation): Promise<object> {
     const parsed = parseAuditEvent(event);
     return parsed.kind === "queue"
       ? auditMessages(parsed.receipts, await composeMessages(run))
-      : auditDirect(await composeDirect(run, parsed.clusters), run);
+      : auditDirect(await composeAudit(run, { clusters: parsed.clusters }), run);
   });
-}
-
-function worldOf(run: FunctionRun): Omit<AuditWorld, "clusters"> {
-  return { ...run, deployed: true, atMs: null, interactiveAuth: null };
 }
 
 /** For messages of the queue. @throws CertkeepError config_invalid, store_unavailable */
 async function composeMessages(run: FunctionRun): Promise<MessagePorts> {
-  const shared = await composeSettings({ ...run, deployed: true, reach: [] });
+  const shared = await composeSettings({ ...run, reach: [] });
   return {
     log: run.log,
     metrics: run.metrics,
-    audit: await composePorts(shared, worldOf(run)),
+    audit: await composePorts(shared, run),
     target: async (cluster) => {
-      const settings = await composeSettings({ ...run, deployed: true, reach: [cluster] });
+      const settings = await composeSettings({ ...run, reach: [cluster] });
       const known =
         settings.names.includes(cluster) || settings.broken.some(({ name }) => name === cluster);
-      return known ? namedTarget(cluster, settings, worldOf(run)) : null;
+      return known ? namedTarget(cluster, settings, run) : null;
     },
   };
-}
-
-/** For clusters by name, or all of them. @throws CertkeepError as composeAudit */
-async function composeDirect(
-  run: FunctionRun,
-  clusters: readonly string[],
-): Promise<ComposedAudit> {
-  return composeAudit({ ...worldOf(run), clusters });
 }
 
 export interface MessagePorts extends Telemetry {

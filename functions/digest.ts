@@ -22,16 +22,13 @@ export function handler(_event: unknown, context?: Invocation): Promise<object> 
 async function composeDigestFunction(
   run: FunctionRun,
 ): Promise<{ readonly ports: DigestFunctionPorts; readonly work: DigestWork }> {
-  const { ports, scope, settings, routes, digestPorts } = await composeDigest(
-    { ...run, deployed: true, atMs: null },
-    true,
-  );
+  const { ports, scope, settings, routes, digestPorts } = await composeDigest(run, true);
   return {
     ports: {
       log: run.log,
       metrics: run.metrics,
       report: ports,
-      digest: { ...digestPorts, ...(run.signal === undefined ? {} : { signal: run.signal }) },
+      digest: digestPorts,
     },
     work: { scope, settings, routes, intervalMinutes: run.intervalMinutes },
   };

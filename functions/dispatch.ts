@@ -43,7 +43,6 @@ interface ComposedDispatch {
 async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
   const { config, file, names, stores, admitted } = await composeSettings({
     ...run,
-    deployed: true,
     reach: "none",
   });
   const world = awsWorld(run.env, config.aws);

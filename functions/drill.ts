@@ -11,12 +11,11 @@ import type { DrilledCopy, DrillReport } from "../lib/report/drill.ts";
 import {
   type Telemetry,
   hasIdentity,
-  identityWorld,
   runFunction,
   type Invocation,
   type FunctionRun,
 } from "./shared/run.ts";
-import { composeDrill } from "../lib/wiring/drill.ts";
+import { composeDrill } from "../lib/wiring/backups.ts";
 import { composeSettings } from "../lib/wiring/settings.ts";
 
 export function handler(_event: unknown, context?: Invocation): Promise<object> {
@@ -28,14 +27,9 @@ export function handler(_event: unknown, context?: Invocation): Promise<object> 
  * store_unavailable
  */
 async function composeDrillFunction(run: FunctionRun): Promise<DrillPorts> {
-  const world = identityWorld(run);
-  const opens = await hasIdentity(run, await composeSettings({ ...world, reach: [] }));
-  return composeDrill({
-    ...world,
-    env: opens ? run.env : { ...run.env, CERTKEEP_IDENTITY: "" },
-    atMs: null,
-    dryRun: !opens,
-  });
+  const opens = await hasIdentity(run, await composeSettings({ ...run, reach: [] }));
+  const env = opens ? run.env : { ...run.env, CERTKEEP_IDENTITY: "" };
+  return composeDrill({ ...run, env }, !opens);
 }
 
 const DRILL_SCHEMA = "certkeep.drill/v1";

@@ -12,7 +12,6 @@ import { invokeLine, type InvokePayload, restoreCommand } from "../lib/report/co
 import {
   type Telemetry,
   hasIdentity,
-  identityWorld,
   runFunction,
   type Invocation,
   type FunctionRun,
@@ -54,20 +53,14 @@ async function composeRestoreFunction(
   run: FunctionRun,
   { cluster }: RestoreEvent,
 ): Promise<ComposedRestoreFunction> {
-  const world = identityWorld(run);
-  const settings = await composeSettings({ ...world, reach: "none" });
+  const settings = await composeSettings({ ...run, reach: "none" });
   const { config, names } = settings;
   // A context of a kubeconfig, which a person may name in place of a cluster, is nothing to a
   // function.
   if (!names.includes(cluster)) throw unknownCluster(cluster, names, config.stores.registry, false);
   if (!(await hasIdentity(run, settings)))
     return { identity: "absent", config: publishedAt(run.env, config.stores.state) };
-  const { target, ports } = await composeRestore({
-    ...world,
-    cluster,
-    offline: null,
-    interactiveAuth: null,
-  });
+  const { target, ports } = await composeRestore(run, { cluster, offline: null });
   return {
     identity: "present",
     ports: {

@@ -5,9 +5,10 @@ import { Readable } from "node:stream";
 import { createLog, createMetrics } from "../../lib/adapters/aws/telemetry.ts";
 import { isSecretReference, secretName } from "../../lib/config/registered.ts";
 import { isCertkeepError, internalError } from "../../lib/error.ts";
-import type { Log, Metrics, Progress } from "../../lib/ports/runtime.ts";
-import { composeOpenerIfAny, type IdentityWorld } from "../../lib/wiring/identity.ts";
-import type { World, ComposedSettings } from "../../lib/wiring/settings.ts";
+import type { Log, Metrics } from "../../lib/ports/runtime.ts";
+import { composeOpenerIfAny } from "../../lib/wiring/identity.ts";
+import type { ComposedSettings } from "../../lib/wiring/settings.ts";
+import type { RunWorld } from "../../lib/wiring/world.ts";
 
 /** The part of Lambda's context that is used. */
 export interface Invocation {
@@ -15,17 +16,8 @@ export interface Invocation {
   readonly getRemainingTimeInMillis?: () => number;
 }
 
-export interface FunctionRun extends World {
-  readonly nowMs: () => number;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly progress: Progress;
-  /**
-   * Aborted while there still is time to write what was seen; absent where nothing bounds the run.
-   */
-  readonly signal?: AbortSignal;
-  /** When that will be, ms since 1970. */
-  readonly deadlineMs?: number;
+/** Its signal is aborted while there still is time to write what was seen. */
+export interface FunctionRun extends RunWorld, Telemetry {
   readonly intervalMinutes: number;
 }
 
@@ -51,9 +43,15 @@ export async function runFunction<T>(
   const minutes = Number(env["CERTKEEP_INTERVAL_MINUTES"]);
   const run: FunctionRun = {
     configFile: null,
+    deployed: true,
     env,
     cwd: process.cwd(),
     nowMs: () => Date.now(),
+    atMs: null,
+    contextRef: null,
+    identity: null,
+    stdin: Readable.from([]),
+    askPassphrase: null,
     log,
     metrics,
     progress: { step: () => {}, note: (message) => log.info(message) },
@@ -88,10 +86,6 @@ export async function guarded<T>(
   }
 }
 
-export function identityWorld(run: FunctionRun): IdentityWorld & FunctionRun {
-  return { ...run, deployed: true, identity: null, stdin: Readable.from([]), askPassphrase: null };
-}
-
 /**
  * Whether there is an identity to open copies with. @throws CertkeepError identity_invalid for a
  * text that is none
@@ -107,5 +101,5 @@ export async function hasIdentity(
     ((await settings.secrets.read(secretName(identity))) ?? "").trim() === ""
   )
     return false;
-  return (await composeOpenerIfAny(identityWorld(run), settings)) !== null;
+  return (await composeOpenerIfAny(run, settings)) !== null;
 }

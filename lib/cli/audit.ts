@@ -1,6 +1,5 @@
 /** `certkeep audit [CLUSTER…]` */
 import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
-import { interactiveAuth, type ContextRef } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { fullStop, ERROR_CODES, type ErrorCode } from "../error.ts";
@@ -12,33 +11,22 @@ import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../plain.ts";
 import { auditAll, isIncomplete, type AuditedTarget, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
-import { log, logRequests, tell, writeJson, writeLine, type Io } from "./io.ts";
+import type { ContextRef } from "../wiring/world.ts";
+import { log, logRequests, tell, writeLine, type Io } from "./io.ts";
 import {
-  configWorld,
-  contextRef,
-  createProgress,
   failsOn,
-  styleFor,
-  roomFor,
-  widthFor,
-  withAt,
+  pageOf,
+  present,
   refuseContextAnd,
   TABLE,
+  withAt,
   withCommon,
   withContext,
   withFailOn,
   withNamespace,
-  type AtOption,
+  worldOf,
   type CommonOptions,
-  type ContextOptions,
-  type FailOn,
-  type NamespaceOptions,
 } from "./options.ts";
-
-type Options = CommonOptions &
-  AtOption &
-  ContextOptions &
-  NamespaceOptions & { readonly failOn: FailOn };
 
 export function auditCommand(io: Io): Command {
   const command = new Command("audit")
@@ -60,39 +48,27 @@ Examples:
   certkeep audit prod
   certkeep audit --context prod-admin --at 2026-12-24T00:00:00Z`,
     )
-    .action(async (clusters: string[], options: Options) => {
+    .action(async (clusters: string[], options: CommonOptions) => {
       refuseContextAnd(clusters, options);
-      const progress = createProgress(io);
-      const run = await composeAudit({
-        clusters,
-        contextRef: contextRef(options),
-        namespace: options.namespace ?? null,
-        ...configWorld(io, options),
-        nowMs: io.nowMs,
-        atMs: options.at ?? null,
-        interactiveAuth: interactiveAuth(),
-        progress,
-      });
+      const world = worldOf(io, options);
+      const run = await composeAudit(world, { clusters, namespace: options.namespace ?? null });
       const audited = await auditAll(
         run.targets,
         run.ports,
         run.config.ignore,
         restoreFunctionOf(run.config.aws),
       );
-      const report = offeredVia(audited, contextRef(options));
-      progress.done();
-      const atMs = run.ports.clock.nowMs();
-      if (options.json === true) writeJson(io, AUDIT_SCHEMA, auditDocument(report, atMs));
-      else
-        writeLine(
-          io.stdout,
+      const report = offeredVia(audited, world.contextRef);
+      world.progress.done();
+      present(io, options, {
+        schema: AUDIT_SCHEMA,
+        document: () => auditDocument(report, run.ports.clock.nowMs()),
+        text: (page) =>
           reportText(report, {
-            io,
-            options,
-            atMs,
+            ...page,
             stores: `Backups are in ${run.ports.backups.url}, states in ${run.ports.states.url}.`,
           }),
-        );
+      });
       endAudit(io, report, options);
     });
 }
@@ -107,15 +83,10 @@ function offeredVia(report: AuditReport, via: ContextRef | null): AuditReport {
   return { ...report, clusters };
 }
 
-interface TextView {
-  readonly io: Io;
-  readonly options: CommonOptions;
-  readonly atMs: number;
-  readonly stores: string | null;
-}
-
-export function reportText(report: AuditReport, { io, options, atMs, stores }: TextView): string {
-  const verbose = options.verbose === true;
+function reportText(
+  report: AuditReport,
+  view: ReturnType<typeof pageOf> & { readonly stores: string },
+): string {
   return auditText(
     report.clusters.map((cluster) => ({
       ...cluster,
@@ -123,15 +94,10 @@ export function reportText(report: AuditReport, { io, options, atMs, stores }: T
       valuesRead: cluster.stats.valuesRead,
       skipped: cluster.skipped,
       unfilteredFullListings: cluster.stats.unfilteredFullListings,
-      ...(verbose ? detailsOf(cluster, atMs) : {}),
+      ...(view.verbose ? detailsOf(cluster, view.nowMs) : {}),
     })),
     {
-      nowMs: atMs,
-      width: widthFor(io),
-      room: roomFor(io),
-      style: styleFor(io, options),
-      stores,
-      verbose,
+      ...view,
       budgets: budgetLevels(report.across),
       unreadStates: report.unreadStates.length,
       failed: report.failed.map(({ title, error }) => ({ title, found: error.parts.found })),
@@ -151,7 +117,7 @@ function instantText(ms: number): string {
 }
 
 /** Says what could not be done and sets the exit code. */
-export function endAudit(io: Io, report: AuditReport, options: { readonly failOn: FailOn }): void {
+function endAudit(io: Io, report: AuditReport, options: CommonOptions): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);
   for (const { unsaved } of report.clusters) if (unsaved !== null) tell(io, unsaved);
@@ -181,11 +147,6 @@ export function endAudit(io: Io, report: AuditReport, options: { readonly failOn
     logRequests(io, title, stats.requests);
     log(io, `cluster ${title}: ${stats.valuesRead} Secrets read, state ${state.cluster}`);
   }
-  if (
-    failsOn(
-      report.clusters.flatMap(({ findings }) => findings),
-      options.failOn,
-    )
-  )
-    io.exit(1);
+  const findings = report.clusters.flatMap((cluster) => cluster.findings);
+  if (failsOn(findings, options)) io.exit(1);
 }

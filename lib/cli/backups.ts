@@ -1,4 +1,4 @@
-/** `certkeep backups` and `certkeep backups verify` */
+/** `certkeep backups`, and its commands `verify` and `retire`. */
 import { parseMs } from "../certificate/time.ts";
 import { Command } from "commander";
 import { composeSettings } from "../wiring/settings.ts";
@@ -7,24 +7,23 @@ import { plain } from "../plain.ts";
 import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../usecases/backups.ts";
 import { importCommand } from "./backups/import.ts";
 import { rekeyCommand } from "./backups/rekey.ts";
-import { retireCommand } from "./backups/retire.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { retireCopy } from "../usecases/drill/retire.ts";
+import { problemsData, tell, type Io } from "./io.ts";
 import {
   configWorld,
   createProgress,
   DOCUMENT,
   PATTERNS,
+  present,
   roomFor,
   TABLE,
   withCommon,
   withNamespace,
   type CommonOptions,
-  type NamespaceOptions,
 } from "./options.ts";
 
-type Options = CommonOptions & NamespaceOptions;
-
 const SCHEMA = "certkeep.backups/v1";
+const RETIRE_SCHEMA = "certkeep.retire/v1";
 
 export function backupsCommand(io: Io): Command {
   const command = withNamespace(
@@ -42,11 +41,8 @@ Examples:
   certkeep backups 'shop.*'
   certkeep backups verify`,
     )
-    .action(async (patterns: string[], options: Options) => {
-      const report = await read(io, patterns, options);
-      if (options.json === true) writeJson(io, SCHEMA, document(report));
-      else writeLine(io.stdout, listText(report.copies, io));
-      end(io, report);
+    .action(async (patterns: string[], options: CommonOptions) => {
+      await show(io, patterns, options, (copies) => listText(copies, io));
     });
   const verify = new Command("verify")
     .description("Check the digest of every backup")
@@ -54,13 +50,9 @@ Examples:
   command.addCommand(
     withCommon(withNamespace(verify, "Check only this namespace's backups"), DOCUMENT)
       .addHelpText("after", "\nExample:\n  certkeep backups verify")
-      .action(async (patterns: string[], _options: Options, self: Command) => {
-        const options = self.optsWithGlobals<Options>();
-        const report = await read(io, patterns, options);
-        if (options.json === true) writeJson(io, SCHEMA, document(report));
-        else writeLine(io.stdout, verifyText(report.copies));
-        end(io, report);
-        if (report.copies.some((copy) => !isSound(copy))) io.exit(1);
+      .action(async (patterns: string[], _options: CommonOptions, self: Command) => {
+        const copies = await show(io, patterns, self.optsWithGlobals(), verifyText);
+        if (copies.some((copy) => !isSound(copy))) io.exit(1);
       })
       .copyInheritedSettings(command),
   );
@@ -69,7 +61,12 @@ Examples:
   return command;
 }
 
-async function read(io: Io, patterns: readonly string[], options: Options): Promise<BackupsReport> {
+async function show(
+  io: Io,
+  patterns: readonly string[],
+  options: CommonOptions,
+  text: (copies: readonly ListedCopy[]) => string,
+): Promise<readonly ListedCopy[]> {
   const progress = createProgress(io);
   const { stores } = await composeSettings({
     ...configWorld(io, options),
@@ -77,11 +74,13 @@ async function read(io: Io, patterns: readonly string[], options: Options): Prom
   });
   const report = await listBackups({ ...stores, progress }, patterns, options.namespace);
   progress.done();
-  return report;
-}
-
-function end(io: Io, report: BackupsReport): void {
+  present(io, options, {
+    schema: SCHEMA,
+    document: () => document(report),
+    text: () => text(report.copies),
+  });
   for (const problem of report.problems) tell(io, problem);
+  return report.copies;
 }
 
 function document(report: BackupsReport): object {
@@ -95,7 +94,7 @@ function document(report: BackupsReport): object {
       problem,
       header,
     })),
-    problems: report.problems.map(({ code, message }) => ({ code, message })),
+    problems: problemsData(report.problems),
   };
 }
 
@@ -165,4 +164,34 @@ function verifyText(copies: readonly ListedCopy[]): string {
       ? []
       : ["Move damaged backups away. The next audit backs up again what is still valid."]),
   ].join("\n");
+}
+
+function retireCommand(io: Io): Command {
+  const command = new Command("retire")
+    .description("Mark a backup that must never be restored again")
+    .argument("<version>", "Version of the backup; its first digits are enough")
+    .requiredOption("--reason <text>", "Record why")
+    .option("--purge", "Remove it from the store too");
+  return withCommon(command, DOCUMENT)
+    .addHelpText("after", '\nExample:\n  certkeep backups retire 09ac2a96 --reason "key leaked"')
+    .action(async (version: string, _options: CommonOptions, self: Command) => {
+      const options = self.optsWithGlobals<
+        CommonOptions & { readonly reason: string; readonly purge?: boolean }
+      >();
+      const { stores } = await composeSettings({ ...configWorld(io, options), reach: "none" });
+      const retired = await retireCopy(version, options.reason, options.purge === true, {
+        ...stores,
+        clock: { nowMs: io.nowMs },
+      });
+      const names = retired.names.length === 0 ? "" : ` (${retired.names.join(", ")})`;
+      present(io, options, {
+        schema: RETIRE_SCHEMA,
+        document: () => retired,
+        text: () =>
+          plain(`Retired ${retired.version.slice(0, 12)}${names}: it is never restored again`) +
+          (retired.purgeNote === null
+            ? "\nIt is still in the store; --purge removes it"
+            : `\n${plain(`Purged: ${retired.purgeNote}`)}`),
+      });
+    });
 }

@@ -26,12 +26,10 @@ import {
 } from "../usecases/check.ts";
 import { type Io, log, tell, writeJson, writeLine } from "./io.ts";
 import {
-  type AtOption,
   type CommonOptions,
   configWorld,
   DOCUMENT,
-  styleFor,
-  widthFor,
+  pageOf,
   withAt,
   withOutput,
 } from "./options.ts";
@@ -39,8 +37,7 @@ import {
 const SCHEMA = "certkeep.check/v1";
 const STDIN = "-";
 
-type Options = Pick<CommonOptions, "json" | "color" | "config" | "verbose"> &
-  AtOption & { readonly domain?: string; readonly anchors?: string };
+type Options = CommonOptions & { readonly domain?: string; readonly anchors?: string };
 
 /** What was judged, and what could not be read. */
 interface Outcome {
@@ -88,15 +85,10 @@ function printResults(io: Io, results: readonly CheckResult[], options: Options)
           io.stderr,
           `certkeep: ${plain(subject)}: the private key wasn't checked: none was given.`,
         );
-  } else if (results.length > 0)
-    writeLine(
-      io.stdout,
-      checkText(results, {
-        atMs: options.at ?? io.nowMs(),
-        width: widthFor(io),
-        style: styleFor(io, options),
-      }),
-    );
+  } else if (results.length > 0) {
+    const page = pageOf(io, options);
+    writeLine(io.stdout, checkText(results, { ...page, atMs: page.nowMs }));
+  }
 }
 
 async function outcomeOf(

@@ -1,5 +1,4 @@
 /** `certkeep clusters`, and its commands `add` and `remove`. */
-import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeList, composeRemove } from "../wiring/register.ts";
 import { clustersText } from "../report/clusters.ts";
@@ -8,14 +7,7 @@ import { listClusters } from "../usecases/register/list.ts";
 import { runRemove } from "../usecases/register/remove.ts";
 import { addCommand } from "./clusters/add.ts";
 import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
-import {
-  configWorld,
-  DOCUMENT,
-  TABLE,
-  roomFor,
-  withCommon,
-  type CommonOptions,
-} from "./options.ts";
+import { DOCUMENT, present, TABLE, withCommon, worldOf, type CommonOptions } from "./options.ts";
 
 const CLUSTERS_SCHEMA = "certkeep.clusters/v1";
 const REMOVED_SCHEMA = "certkeep.cluster-removed/v1";
@@ -33,27 +25,18 @@ Examples:
   certkeep clusters add prod --context prod-admin`,
     )
     .action(async (options: CommonOptions) => {
-      const { settings, ports } = await composeList({
-        ...configWorld(io, options),
-        nowMs: io.nowMs,
-        interactiveAuth: interactiveAuth(),
-      });
+      const { settings, ports } = await composeList(worldOf(io, options));
       const rows = await listClusters(
         settings.config.clusters,
         settings.registered,
         settings.broken,
         ports,
       );
-      if (options.json === true) writeJson(io, CLUSTERS_SCHEMA, { clusters: rows });
-      else
-        writeLine(
-          io.stdout,
-          clustersText(rows, {
-            nowMs: io.nowMs(),
-            room: options.verbose === true ? Infinity : roomFor(io),
-            verbose: options.verbose === true,
-          }),
-        );
+      present(io, options, {
+        schema: CLUSTERS_SCHEMA,
+        document: () => ({ clusters: rows }),
+        text: (page) => clustersText(rows, page.verbose ? { ...page, room: Infinity } : page),
+      });
       if (rows.some(({ problems }) => problems.length > 0)) io.exit(2);
     });
   command.addCommand(addCommand(io).copyInheritedSettings(command));
@@ -61,11 +44,7 @@ Examples:
   return command;
 }
 
-interface RemoveOptions extends CommonOptions {
-  readonly revoke?: boolean;
-  readonly kubeconfig?: string;
-  readonly context?: string;
-}
+type RemoveOptions = CommonOptions & { readonly revoke?: boolean };
 
 function removeCommand(io: Io): Command {
   const command = new Command("remove")
@@ -91,15 +70,7 @@ Example:
 
 async function remove(io: Io, name: string, options: RemoveOptions): Promise<void> {
   const { ports, settings, close } = await composeRemove(
-    {
-      name,
-      ...configWorld(io, options),
-      kubeconfig: options.kubeconfig ?? null,
-      context: options.context ?? null,
-      nowMs: io.nowMs,
-      interactiveAuth: interactiveAuth(),
-      note: noteTo(io),
-    },
+    { ...worldOf(io, options), name, note: noteTo(io) },
     options.revoke === true,
   );
   try {

@@ -9,21 +9,12 @@ import { count } from "../report/text.ts";
 import { previewDigest, runDigest, type DigestInputs } from "../usecases/digest.ts";
 import type { RouteOutcome } from "../usecases/digest/deliver.ts";
 import { surveyStates } from "../usecases/report.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
-import {
-  configWorld,
-  DOCUMENT,
-  styleFor,
-  widthFor,
-  withAt,
-  withCommon,
-  type AtOption,
-  type CommonOptions,
-} from "./options.ts";
+import { tell, type Io } from "./io.ts";
+import { DOCUMENT, present, withAt, withCommon, worldOf, type CommonOptions } from "./options.ts";
 
 const SCHEMA = "certkeep.digest/v1";
 
-type Options = CommonOptions & AtOption & { readonly dryRun?: boolean };
+type Options = CommonOptions & { readonly dryRun?: boolean };
 
 /** Shown by a dry run where no route is configured. */
 const PREVIEW: RouteSettings = { name: "preview", clusters: null, severity: "info" };
@@ -44,14 +35,7 @@ Example:
     )
     .action(async (options: Options) => {
       const dry = options.dryRun === true || options.at !== undefined;
-      const composed = await composeDigest(
-        {
-          ...configWorld(io, options),
-          nowMs: io.nowMs,
-          atMs: options.at ?? null,
-        },
-        !dry,
-      );
+      const composed = await composeDigest(worldOf(io, options), !dry);
       if (!dry && composed.routes.length === 0) {
         throw new CertkeepError("usage", {
           where: "certkeep.yaml, digest.routes",
@@ -67,14 +51,16 @@ Example:
       else {
         const outcomes = await runDigest(composed.digestPorts, inputs, composed.routes);
         for (const { failure } of outcomes) if (failure !== null) tell(io, failure);
-        if (options.json === true)
-          writeJson(io, SCHEMA, {
+        present(io, options, {
+          schema: SCHEMA,
+          document: () => ({
             routes: outcomes.map(({ failure, ...rest }) => ({
               ...rest,
               failure: failure === null ? null : { code: failure.code, message: failure.message },
             })),
-          });
-        else for (const outcome of outcomes) writeLine(io.stdout, outcomeText(outcome));
+          }),
+          text: () => outcomes.map(outcomeText).join("\n"),
+        });
       }
     });
 }
@@ -98,23 +84,23 @@ async function preview(
     inputs,
     composed.routes.length === 0 ? [PREVIEW] : composed.routes,
   );
-  if (options.json === true) {
-    const routes = previews.map(({ route, plan, due }) => ({
-      name: route.name,
-      due,
-      ...(plan.message === null ? { text: "", blocks: [] } : slackMessage(plan.message)),
-    }));
-    writeJson(io, SCHEMA, { routes });
-    return;
-  }
-  const view = { width: widthFor(io), style: styleFor(io, options) };
-  const texts = previews.map(({ route, plan, due }) => {
-    const named = previews.length > 1 || composed.routes.length > 0 ? `${route.name}: ` : "";
-    const when = due ? "due now" : "nothing is due now; a digest at this moment would say";
-    return [
-      view.style.dim(`[${named}${when}]`),
-      ...(plan.message === null ? [] : [digestText(plan.message, view)]),
-    ].join("\n");
+  const isNamed = previews.length > 1 || composed.routes.length > 0;
+  present(io, options, {
+    schema: SCHEMA,
+    document: () => ({
+      routes: previews.map(({ route, plan, due }) => ({
+        name: route.name,
+        due,
+        ...(plan.message === null ? { text: "", blocks: [] } : slackMessage(plan.message)),
+      })),
+    }),
+    text: (page) =>
+      previews
+        .map(({ route, plan, due }) => {
+          const when = due ? "due now" : "nothing is due now; a digest at this moment would say";
+          const head = page.style.dim(`[${isNamed ? `${route.name}: ` : ""}${when}]`);
+          return plan.message === null ? head : `${head}\n${digestText(plan.message, page)}`;
+        })
+        .join("\n\n"),
   });
-  writeLine(io.stdout, texts.join("\n\n"));
 }

@@ -1,31 +1,25 @@
 /** `certkeep doctor [CLUSTER…]` */
-import { interactiveAuth } from "../wiring/connect.ts";
 import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
 import { CertkeepError } from "../error.ts";
 import { doctorDocument, doctorText, type DoctorLine } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
 import { doctorExits, failed } from "../usecases/doctor/line.ts";
-import { isOf, writeJson, writeLine, type Io } from "./io.ts";
+import { isOf, type Io } from "./io.ts";
 import {
-  configWorld,
-  contextRef,
   IDENTITY,
-  identityWorld,
+  present,
   refuseContextAnd,
-  styleFor,
   TABLE,
-  widthFor,
   withCommon,
   withContext,
+  worldOf,
   type CommonOptions,
-  type ContextOptions,
 } from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
 
-type Options = CommonOptions &
-  ContextOptions & { readonly sendTest?: boolean; readonly identity?: string };
+type Options = CommonOptions & { readonly sendTest?: boolean };
 
 export function doctorCommand(io: Io): Command {
   const command = new Command("doctor")
@@ -52,16 +46,8 @@ Examples:
       refuseContextAnd(clusters, options);
       let lines: readonly DoctorLine[];
       try {
-        const ports = await composeDoctor({
-          clusters,
-          contextRef: contextRef(options),
-          ...configWorld(io, options),
-          nowMs: io.nowMs,
-          ...(await identityWorld(io, options)),
-          interactiveAuth: interactiveAuth(),
-          sendTest: options.sendTest === true,
-        });
-        lines = await runDoctor(ports);
+        const world = worldOf(io, options);
+        lines = await runDoctor(await composeDoctor(world, clusters, options.sendTest === true));
       } catch (error) {
         if (!(error instanceof CertkeepError) || error.code === "usage") throw error;
         const { file } = io.inUse;
@@ -69,12 +55,11 @@ Examples:
         const message = `${named}${error.message}`;
         lines = [{ ...failed("config", error), observed: { seen: "error", message } }];
       }
-      if (options.json === true) writeJson(io, DOCTOR_SCHEMA, doctorDocument(lines));
-      else {
-        const page = { width: widthFor(io), style: styleFor(io, options) };
-        const verbose = options.verbose === true;
-        writeLine(io.stdout, doctorText(lines, { ...page, verbose }));
-      }
+      present(io, options, {
+        schema: DOCTOR_SCHEMA,
+        document: () => doctorDocument(lines),
+        text: (page) => doctorText(lines, page),
+      });
       for (const code of doctorExits(lines)) io.exit(code);
     });
 }

@@ -1,33 +1,26 @@
 /** `certkeep drill` */
 import { Command } from "commander";
-import { composeDrill } from "../wiring/drill.ts";
+import { composeDrill } from "../wiring/backups.ts";
 import { drillText } from "../report/drill.ts";
 import { findingDocument } from "../report/phrases.ts";
 import { runDrill } from "../usecases/drill.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { problemsData, tell, type Io } from "./io.ts";
 import {
-  configWorld,
-  createProgress,
   DOCUMENT,
   failsOn,
   IDENTITY,
-  identityWorld,
   PATTERNS,
-  roomFor,
-  styleFor,
-  widthFor,
+  present,
   withAt,
   withCommon,
   withFailOn,
-  type AtOption,
+  worldOf,
   type CommonOptions,
-  type FailOn,
 } from "./options.ts";
 
 const SCHEMA = "certkeep.drill/v1";
 
-type Options = CommonOptions &
-  AtOption & { readonly failOn: FailOn; readonly identity?: string; readonly dryRun?: boolean };
+type Options = CommonOptions & { readonly dryRun?: boolean };
 
 export function drillCommand(io: Io): Command {
   const command = new Command("drill")
@@ -49,35 +42,19 @@ Examples:
 }
 
 async function drill(io: Io, patterns: string[], options: Options): Promise<void> {
-  const progress = createProgress(io);
-  const ports = await composeDrill({
-    ...configWorld(io, options),
-    ...(await identityWorld(io, options)),
-    nowMs: io.nowMs,
-    atMs: options.at ?? null,
-    dryRun: options.dryRun === true,
-    progress,
-  });
-  const report = await runDrill(ports, patterns);
-  progress.done();
-  if (options.json === true)
-    writeJson(io, SCHEMA, {
+  const world = worldOf(io, options);
+  const report = await runDrill(await composeDrill(world, options.dryRun === true), patterns);
+  world.progress.done();
+  present(io, options, {
+    schema: SCHEMA,
+    document: () => ({
       ...report,
       findings: report.findings.map(findingDocument),
-      problems: report.problems.map(({ code, message }) => ({ code, message })),
-    });
-  else
-    writeLine(
-      io.stdout,
-      drillText(report, {
-        nowMs: ports.clock.nowMs(),
-        width: widthFor(io),
-        room: roomFor(io),
-        style: styleFor(io, options),
-        verbose: options.verbose === true,
-      }),
-    );
+      problems: problemsData(report.problems),
+    }),
+    text: (page) => drillText(report, page),
+  });
   for (const problem of report.problems) tell(io, problem);
   if (!report.opened) io.exit(3);
-  if (failsOn(report.findings, options.failOn)) io.exit(1);
+  if (failsOn(report.findings, options)) io.exit(1);
 }

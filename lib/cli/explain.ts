@@ -1,31 +1,26 @@
 /** `certkeep explain NAME` */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { composeExplain } from "../wiring/explain.ts";
+import { composeReport } from "../wiring/digest.ts";
 import { CertkeepError } from "../error.ts";
-import { restoreFunctionOf } from "../finding/action.ts";
 import { MAX_PLANNED } from "../ratelimit/plan.ts";
 import { explainText } from "../report/explain.ts";
 import { explainName } from "../usecases/explain.ts";
 import { EXPLAIN_SCHEMA, explainDocument } from "../usecases/explain/document.ts";
-import { tell, writeJson, writeLine, type Io } from "./io.ts";
+import { tell, type Io } from "./io.ts";
 import {
-  configWorld,
-  roomFor,
-  styleFor,
-  widthFor,
+  present,
   TABLE,
   withAt,
   withCommon,
   withNamespace,
-  type AtOption,
+  worldOf,
   type CommonOptions,
-  type NamespaceOptions,
 } from "./options.ts";
 
-type Options = CommonOptions & AtOption & NamespaceOptions & { readonly plan?: number };
+type Options = CommonOptions & { readonly plan?: number };
 
 /** With `-n`, a name without a namespace is that of a Secret there. */
-function secretOf(name: string, { namespace }: NamespaceOptions): string {
+function secretOf(name: string, { namespace }: CommonOptions): string {
   if (namespace === undefined || name.startsWith(`${namespace}/`)) return name;
   if (!name.includes("/")) return `${namespace}/${name}`;
   throw new CertkeepError("usage", {
@@ -61,23 +56,22 @@ Examples:
   certkeep explain tail1a2b3.ts.net --plan 80`,
     )
     .action(async (name: string, options: Options) => {
-      const { config, ports } = await composeExplain({
-        ...configWorld(io, options),
-        nowMs: io.nowMs,
-        atMs: options.at ?? null,
+      const { config, ports } = await composeReport(worldOf(io, options));
+      const { issuance, restore } = ports;
+      const explanation = await explainName(
+        { ...ports, ...issuance },
+        {
+          name: secretOf(name, options),
+          plan: options.plan ?? null,
+          ignore: config.ignore,
+          restore: restore ?? null,
+        },
+      );
+      present(io, options, {
+        schema: EXPLAIN_SCHEMA,
+        document: () => explainDocument(explanation),
+        text: (page) => explainText(explanation, page),
       });
-      const explanation = await explainName(ports, {
-        name: secretOf(name, options),
-        plan: options.plan ?? null,
-        ignore: config.ignore,
-        restore: restoreFunctionOf(config.aws),
-      });
-      if (options.json === true) writeJson(io, EXPLAIN_SCHEMA, explainDocument(explanation));
-      else {
-        const page = { width: widthFor(io), room: roomFor(io), style: styleFor(io, options) };
-        const verbose = options.verbose === true;
-        writeLine(io.stdout, explainText(explanation, { ...page, verbose }));
-      }
       for (const problem of explanation.problems) tell(io, problem);
     });
 }

@@ -78,6 +78,11 @@ export function tell(io: Io, error: CertkeepError): void {
   io.exit(error.exitCode);
 }
 
+/** Errors as documents have them. */
+export function problemsData(problems: readonly CertkeepError[]): readonly object[] {
+  return problems.map(({ code, message }) => ({ code, message }));
+}
+
 /** With `-v`: one line on standard error of what is read, and after how many seconds. */
 export function log(io: Io, line: string): void {
   const { logSinceMs } = io.output;

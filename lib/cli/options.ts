@@ -10,35 +10,26 @@ import { plain } from "../plain.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { cut, PLAIN, type Style } from "../report/text.ts";
 import type { ConfigWorld } from "../wiring/config.ts";
-import type { ContextRef } from "../wiring/connect.ts";
-import type { IdentityWorld } from "../wiring/identity.ts";
-import { log, overwrite, showConfig, writeLine, type Io } from "./io.ts";
+import type { ContextRef, RunWorld } from "../wiring/world.ts";
+import { log, overwrite, showConfig, writeJson, writeLine, type Io } from "./io.ts";
 
+/** What several commands take. */
 export interface CommonOptions {
   readonly config?: string;
   readonly output?: OutputFormat;
   readonly json?: boolean;
   readonly color: boolean;
   readonly verbose?: boolean;
+  /** Milliseconds since 1970. */
+  readonly at?: number;
+  readonly failOn?: FailOn;
+  readonly identity?: string;
+  readonly context?: string;
+  readonly kubeconfig?: string;
+  readonly namespace?: string;
 }
 
 export type OutputFormat = "json" | "yaml" | "wide";
-
-export interface AtOption {
-  /** Milliseconds since 1970. */
-  readonly at?: number;
-}
-
-/** A context of a kubeconfig, named as for kubectl. */
-export interface ContextOptions {
-  readonly context?: string;
-  readonly kubeconfig?: string;
-}
-
-export interface NamespaceOptions {
-  readonly namespace?: string;
-  readonly allNamespaces?: boolean;
-}
 
 const GENERAL = "General:";
 
@@ -109,14 +100,17 @@ function parseNamespace(text: string): string {
 }
 
 /** What `--context` and `--kubeconfig` name; `null`: neither is given. */
-export function contextRef({ context, kubeconfig }: ContextOptions): ContextRef | null {
+function contextRef({ context, kubeconfig }: WorldOptions): ContextRef | null {
   return context === undefined && kubeconfig === undefined
     ? null
     : { context: context ?? null, kubeconfig: kubeconfig ?? null };
 }
 
 /** @throws CertkeepError usage, where a cluster is named twice: by its name and by `--context` */
-export function refuseContextAnd(names: readonly string[], { context }: ContextOptions): void {
+export function refuseContextAnd(
+  names: readonly string[],
+  { context }: Pick<CommonOptions, "context">,
+): void {
   if (context === undefined || names.length === 0) return;
   throw new CertkeepError("usage", {
     where: `--context ${context}`,
@@ -160,16 +154,26 @@ export function configWorld(io: Io, options: Pick<CommonOptions, "config">): Con
   };
 }
 
-/** How a command comes to the identity that opens backups. */
-export async function identityWorld(
+type WorldOptions = Pick<CommonOptions, "config" | "at" | "identity" | "context" | "kubeconfig">;
+
+/** What wiring is given, by the options of a command. */
+export function worldOf(
   io: Io,
-  { identity = null }: { readonly identity?: string | null },
-): Promise<Pick<IdentityWorld, "identity" | "stdin" | "askPassphrase">> {
-  const mayAsk = io.interactive && identity !== "-";
+  options: WorldOptions,
+): RunWorld & { readonly progress: ReturnType<typeof createProgress> } {
+  const { identity = null } = options;
   return {
+    ...configWorld(io, options),
+    nowMs: io.nowMs,
+    atMs: options.at ?? null,
+    contextRef: contextRef(options),
     identity,
     stdin: io.stdin,
-    askPassphrase: mayAsk ? (await import("./questions.ts")).createQuestions(io).passphrase : null,
+    askPassphrase:
+      io.interactive && identity !== "-"
+        ? async (where) => (await import("./questions.ts")).createQuestions(io).passphrase(where)
+        : null,
+    progress: createProgress(io),
   };
 }
 
@@ -207,7 +211,10 @@ function severityOption(flags: string, description: string): Option {
   return option.argParser((given, previous) => parseArg?.(currentSeverity(given), previous));
 }
 
-export function failsOn(findings: readonly Finding[], failOn: FailOn): boolean {
+export function failsOn(
+  findings: readonly Finding[],
+  { failOn = "critical" }: CommonOptions,
+): boolean {
   return (
     failOn !== "never" &&
     findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= SEVERITIES.indexOf(failOn))
@@ -217,6 +224,35 @@ export function failsOn(findings: readonly Finding[], failOn: FailOn): boolean {
 export function styleFor(io: Io, options: CommonOptions): Style {
   const paint = colours(io, options.color);
   return paint.isColorSupported ? paint : PLAIN;
+}
+
+/** What a text for people goes by. */
+export function pageOf(io: Io, options: CommonOptions) {
+  return {
+    nowMs: options.at ?? io.nowMs(),
+    width: widthFor(io),
+    room: roomFor(io),
+    style: styleFor(io, options),
+    verbose: options.verbose === true,
+  };
+}
+
+/** Prints a result: the document that is asked for, or a text. */
+export function present(
+  io: Io,
+  options: CommonOptions,
+  {
+    schema,
+    document,
+    text,
+  }: {
+    readonly schema: string;
+    readonly document: () => object;
+    readonly text: (page: ReturnType<typeof pageOf>) => string;
+  },
+): void {
+  if (options.json === true) writeJson(io, schema, document());
+  else writeLine(io.stdout, text(pageOf(io, options)));
 }
 
 /** Text width: what the terminal has, within what reads well. */
@@ -258,9 +294,7 @@ export function createProgress(io: Io): Progress & { done(): void } {
   };
 }
 
-export type Colours = ReturnType<typeof pc.createColors>;
-
-function colours(io: Io, wanted: boolean): Colours {
+function colours(io: Io, wanted: boolean): ReturnType<typeof pc.createColors> {
   const off = !wanted || (io.env["NO_COLOR"] ?? "") !== "" || io.env["TERM"] === "dumb";
   const forced = (io.env["FORCE_COLOR"] ?? "") !== "" && io.env["FORCE_COLOR"] !== "0";
   return pc.createColors(!off && (io.outTty || forced));

@@ -13,28 +13,22 @@ import { verdictText } from "../report/verdict.ts";
 import { reportAll } from "../usecases/report.ts";
 import { tell, write, writeJson, writeLine, type Io } from "./io.ts";
 import {
-  configWorld,
   failsOn,
-  styleFor,
-  roomFor,
-  widthFor,
+  pageOf,
   TABLE,
   withAt,
   withCommon,
   withFailOn,
-  type AtOption,
+  worldOf,
   type CommonOptions,
-  type FailOn,
 } from "./options.ts";
 
 const SCHEMA = "certkeep.report/v2";
 
-type Options = CommonOptions &
-  AtOption & {
-    readonly failOn: FailOn;
-    readonly html?: string;
-    readonly format: "text" | "prometheus";
-  };
+type Options = CommonOptions & {
+  readonly html?: string;
+  readonly format: "text" | "prometheus";
+};
 
 export function reportCommand(io: Io): Command {
   const command = new Command("report")
@@ -57,16 +51,9 @@ Examples:
 }
 
 async function report(io: Io, options: Options): Promise<void> {
-  const composed = await composeReport({
-    ...configWorld(io, options),
-    nowMs: io.nowMs,
-    atMs: options.at ?? null,
-  });
-  const atMs = composed.ports.clock.nowMs();
-  const { summaries, unregistered, problems, rows, budgets } = await reportAll(
-    composed.ports,
-    composed.scope,
-  );
+  const { ports, scope } = await composeReport(worldOf(io, options));
+  const atMs = ports.clock.nowMs();
+  const { summaries, unregistered, problems, rows, budgets } = await reportAll(ports, scope);
   for (const problem of problems) tell(io, problem);
   const findings = summaries.flatMap((one) => one.findings);
   if (options.html !== undefined) {
@@ -99,14 +86,11 @@ async function report(io: Io, options: Options): Promise<void> {
         unregistered,
         budgets,
         rows,
+        ...pageOf(io, options),
         nowMs: atMs,
-        width: widthFor(io),
-        room: roomFor(io),
-        verbose: options.verbose === true,
-        style: styleFor(io, options),
       }),
     );
   // What could not be read by the audits is told by findings; here only a state that can't be
   // read is incomplete.
-  if (failsOn(findings, options.failOn)) io.exit(1);
+  if (failsOn(findings, options)) io.exit(1);
 }

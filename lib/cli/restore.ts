@@ -1,5 +1,4 @@
 /** `certkeep restore CLUSTER [NAME…]` */
-import { interactiveAuth } from "../wiring/connect.ts";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
@@ -15,26 +14,20 @@ import {
   type RestoreReport,
   type RestoreRequest,
 } from "../usecases/restore/context.ts";
-import { logRequests, writeJson, writeLine, type Io } from "./io.ts";
+import { logRequests, type Io } from "./io.ts";
 import {
-  configWorld,
-  contextRef,
-  createProgress,
   IDENTITY,
-  identityWorld,
   parseAt,
-  styleFor,
+  present,
   TABLE,
-  widthFor,
   withCommon,
   withContext,
   withNamespace,
+  worldOf,
   type CommonOptions,
-  type ContextOptions,
-  type NamespaceOptions,
 } from "./options.ts";
 
-interface Options extends CommonOptions, ContextOptions, NamespaceOptions {
+interface Options extends CommonOptions {
   readonly apply?: boolean;
   readonly all?: boolean;
   readonly asOf?: number;
@@ -42,7 +35,6 @@ interface Options extends CommonOptions, ContextOptions, NamespaceOptions {
   readonly version?: string;
   readonly rebuilt?: boolean;
   readonly fromCluster?: string;
-  readonly identity?: string;
   readonly unrecorded?: boolean;
   readonly standby?: boolean;
   readonly force?: readonly PlanCode[];
@@ -178,43 +170,30 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
   const stop = new AbortController();
   const undo = io.onInterrupt?.(() => stop.abort());
   try {
-    const progress = createProgress(io);
-    const { target, ports } = await composeRestore({
-      cluster,
-      names,
-      contextRef: contextRef(options),
-      ...configWorld(io, options),
-      ...(await identityWorld(io, options)),
-      offline: options.offline ?? null,
-      nowMs: io.nowMs,
-      interactiveAuth: interactiveAuth(),
-      progress,
-      signal: stop.signal,
-    });
+    const world = { ...worldOf(io, options), signal: stop.signal };
+    const offline = options.offline ?? null;
+    const { target, ports } = await composeRestore(world, { cluster, names, offline });
     let report: RestoreReport;
     try {
       report = await runRestore(target, requestOf(cluster, names, options), ports);
     } finally {
-      progress.done();
+      world.progress.done();
       logRequests(io, target.title, target.reader.stats().requests);
       await target.reader.close();
       await target.writer.close();
       await target.access?.self.close();
     }
-    if (options.json === true) writeJson(io, RESTORE_SCHEMA, restoreDocument(report));
-    else
-      writeLine(
-        io.stdout,
+    present(io, options, {
+      schema: RESTORE_SCHEMA,
+      document: () => restoreDocument(report),
+      text: (page) =>
         planText({
           ...report,
-          offline: options.offline ?? null,
+          ...page,
+          offline,
           command: (change) => commandWith(cluster, names, options, change),
-          width: widthFor(io),
-          room: io.outTty && !io.output.wide ? io.columns : Infinity,
-          style: styleFor(io, options),
-          verbose: options.verbose === true,
         }),
-      );
+    });
     io.exit(restoreExit(report, options.allowLater === true));
   } finally {
     undo?.();

@@ -7,16 +7,15 @@ import type { StoredCredential } from "../rbac/manifest.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
 import { loadState } from "../usecases/states.ts";
-import { refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
+import { refuseInsecure } from "./connect.ts";
 import { homeOf, pathOf } from "./path.ts";
-import type { ComposedSettings, World } from "./settings.ts";
+import type { ComposedSettings } from "./settings.ts";
+import type { RunWorld } from "./world.ts";
 
-export interface RegisterWorld extends World, ConnectWorld {
+/** `contextRef` is the administrator's. */
+export interface RegisterWorld extends RunWorld {
   readonly name: string;
-  /** Kubeconfig of the administrator; `null`: what kubectl would take. */
-  readonly kubeconfig: string | null;
-  /** `null`: the current one. */
-  readonly context: string | null;
   /** Files with credentials of the person's own, by what they are for. */
   readonly brought: Readonly<Record<Bearer, string | null>>;
   readonly consent: RegisterPorts["consent"];
@@ -36,14 +35,11 @@ export async function administrator(
     readonly configured: object | null;
   },
 ): Promise<RegisterWorld> {
-  if (world.context !== null || world.kubeconfig !== null || world.brought.read !== null)
-    return world;
-  if (configured !== null)
-    return {
-      ...world,
-      kubeconfig: existing?.kubeconfig ?? null,
-      context: existing?.context ?? null,
-    };
+  if (world.contextRef !== null || world.brought.read !== null) return world;
+  if (configured !== null) {
+    const { kubeconfig = null, context = null } = existing ?? {};
+    return { ...world, contextRef: { kubeconfig, context } };
+  }
   const known = (await loadState(settings.stores.states, world.name))?.state.server ?? "";
   if (known === "") return world;
   const config = await loadKubeconfig({ environment: world.env, homeFolder: homeOf(world.env) });
@@ -58,19 +54,19 @@ export async function administrator(
   const [context] = [...(config?.contexts.keys() ?? [])].filter(leadsThere);
   if (context === undefined) return world;
   world.note(`cluster ${world.name}: uses context ${context}, which leads to ${known}`);
-  return { ...world, context };
+  return { ...world, contextRef: { kubeconfig: null, context } };
 }
 
 export async function adminConnection(world: RegisterWorld): Promise<Connection> {
-  const own = world.kubeconfig ?? (world.context === null ? world.brought.read : null);
+  const { context = null, kubeconfig = null } = world.contextRef ?? {};
+  const own = kubeconfig ?? (context === null ? world.brought.read : null);
   return loadConnection({
     ...(own === null ? {} : { files: [pathOf(own, world)] }),
-    ...(world.context === null ? {} : { context: world.context }),
+    ...(context === null ? {} : { context }),
     environment: world.env,
     homeFolder: homeOf(world.env),
-    nowMs: () => world.nowMs(),
-    allowExec: world.interactiveAuth !== null,
-    ...world.interactiveAuth,
+    nowMs: world.nowMs,
+    askProvider,
   });
 }
 
@@ -87,7 +83,7 @@ export async function broughtCredential(
     files: [pathOf(file, world)],
     environment: world.env,
     homeFolder: homeOf(world.env),
-    nowMs: () => world.nowMs(),
+    nowMs: world.nowMs,
     allowExec: false,
   });
   refuseInsecure(connection, world.name);

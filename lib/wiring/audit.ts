@@ -1,5 +1,4 @@
 /** The audit with its concrete adapters: for the command line, the function and the demo alike. */
-import { createSealer } from "../adapters/age/sealer.ts";
 import { createClusterDiagnosis } from "../adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
@@ -8,45 +7,24 @@ import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import type { ClusterReader } from "../ports/cluster.ts";
 import { namespacesOf } from "../rbac/rules.ts";
 import type { Part } from "../rbac/table.ts";
-import type { Progress } from "../ports/runtime.ts";
 import type { AuditPorts, AuditSettings, AuditTarget } from "../usecases/audit/context.ts";
 import { confined } from "../usecases/audit/identify.ts";
-import { kitOf, limitOverrides } from "./kit.ts";
-import {
-  clusterMeant,
-  connectCluster,
-  contextSettings,
-  type ContextRef,
-  type InteractiveAuth,
-} from "./connect.ts";
-import type { Reach } from "./registry.ts";
+import { limitOverrides } from "./kit.ts";
+import { clusterMeant, connectCluster, contextSettings } from "./connect.ts";
 import { composeOutside } from "./outside.ts";
 import {
   composeSettings,
   type ComposedSettings,
   type Kubeconfigs,
-  type World,
   unknownCluster,
 } from "./settings.ts";
-import { realTimer } from "../adapters/timer.ts";
-export interface AuditWorld extends World {
+import { portsOf, type RunWorld } from "./world.ts";
+
+interface Asked {
   /** Clusters of the configuration, or contexts; empty: all, or the current context. */
   readonly clusters: readonly string[];
-  readonly contextRef?: ContextRef | null;
   /** The only namespace that is looked at; `null`: all that the settings name. */
   readonly namespace?: string | null;
-  readonly nowMs: () => number;
-  /** An instant to judge at; nothing is written then. */
-  readonly atMs: number | null;
-  /**
-   * What only a person's own kubeconfig may ask for: programs that are run, legacy auth providers.
-   * `null` for a function.
-   */
-  readonly interactiveAuth: InteractiveAuth | null;
-  readonly progress: Progress;
-  readonly signal?: AbortSignal;
-  /** When `signal` will be aborted, ms since 1970. */
-  readonly deadlineMs?: number;
 }
 
 export interface ComposedAudit {
@@ -56,23 +34,16 @@ export interface ComposedAudit {
 }
 
 /** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
-export async function composeAudit(world: AuditWorld): Promise<ComposedAudit> {
-  const settings = await composeSettings({
-    ...world,
-    reach: reachOf(world),
-  });
+export async function composeAudit(world: RunWorld, asked: Asked): Promise<ComposedAudit> {
+  const { clusters, namespace = null } = asked;
+  const reach = world.contextRef !== null ? [] : clusters.length === 0 ? "all" : clusters;
+  const settings = await composeSettings({ ...world, reach });
+  const targets = await composeTargets(settings, world, clusters);
   return {
     config: settings.config,
-    targets: (await composeTargets(settings, world)).map((target) =>
-      confined({ ...target, only: world.namespace ?? null }),
-    ),
+    targets: targets.map((target) => confined({ ...target, only: namespace })),
     ports: await composePorts(settings, world),
   };
-}
-
-function reachOf({ clusters, contextRef }: AuditWorld): Reach {
-  if (contextRef != null) return [];
-  return clusters.length === 0 ? "all" : clusters;
 }
 
 function sourcesText({ sources: { transparency, renewalInfo, revocation } }: Config): string {
@@ -87,34 +58,29 @@ function sourcesText({ sources: { transparency, renewalInfo, revocation } }: Con
 /** What every target of a run shares. */
 export async function composePorts(
   settings: ComposedSettings,
-  world: Omit<AuditWorld, "clusters">,
+  world: RunWorld,
 ): Promise<AuditPorts> {
-  const { config, stores } = settings;
+  const { config } = settings;
   world.onUse?.(`sources: ${sourcesText(config)}`);
   const outside = world.atMs === null ? await composeOutside(settings, world) : null;
   return {
-    ...stores,
-    sealer: createSealer(),
-    clock: { nowMs: () => world.atMs ?? world.nowMs() },
+    ...portsOf(settings, world),
     wall: { nowMs: world.nowMs },
     overrides: limitOverrides(config),
-    kit: kitOf(config),
-    progress: world.progress,
     dryRun: world.atMs !== null,
     ...(outside === null ? {} : { outside }),
-    timer: realTimer,
     ...(world.deadlineMs === undefined ? {} : { deadlineMs: world.deadlineMs }),
-    ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
 }
 
 async function composeTargets(
   settings: ComposedSettings,
-  world: AuditWorld,
+  world: RunWorld,
+  clusters: readonly string[],
 ): Promise<readonly AuditTarget[]> {
   const { config, names, kubeconfigs } = settings;
   const { registry } = config.stores;
-  const { clusters, contextRef = null } = world;
+  const { contextRef } = world;
   const byContext = async (context: string | null): Promise<AuditTarget> => {
     const own = contextSettings(context, config, world);
     const target = await connectTarget(null, own, false, world, kubeconfigs);
@@ -150,7 +116,7 @@ export async function namedTarget(
     registered,
     kubeconfigs,
   }: Pick<ComposedSettings, "config" | "broken" | "registered" | "kubeconfigs">,
-  world: Omit<AuditWorld, "clusters">,
+  world: RunWorld,
 ): Promise<AuditTarget> {
   const settings = settingsFor(config, name);
   const unusable = broken.find((one) => one.name === name);
@@ -174,7 +140,7 @@ async function connectTarget(
   name: string | null,
   settings: ClusterSettings,
   registered: boolean,
-  world: Omit<AuditWorld, "clusters">,
+  world: RunWorld,
   kubeconfigs: Kubeconfigs,
 ): Promise<AuditTarget> {
   const found = await connectCluster(settings, "read", registered, world, kubeconfigs);
@@ -186,19 +152,14 @@ async function connectTarget(
       `cluster ${title}: the kubeconfig says insecure-skip-tls-verify, so its server isn't ` +
         "authenticated",
     );
+  const options = world.signal === undefined ? {} : { signal: world.signal };
   return {
     name,
     title,
     server: connection.server.href.replace(/\/$/, ""),
     homeNamespace: connection.namespace,
-    reader: createClusterReader(
-      connection,
-      world.signal === undefined ? {} : { signal: world.signal },
-    ),
-    diagnosis: createClusterDiagnosis(
-      connection,
-      world.signal === undefined ? {} : { signal: world.signal },
-    ),
+    reader: createClusterReader(connection, options),
+    diagnosis: createClusterDiagnosis(connection, options),
     // A person's own kubeconfig is renewed by logging in: its end is nobody's business here.
     credential: registered
       ? {

@@ -8,7 +8,6 @@
  */
 import { roleCredentials } from "../adapters/aws/client.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import type { ConnectOptions } from "../adapters/kubernetes/entry.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import {
@@ -25,25 +24,9 @@ import { settingsFor, type ClusterSettings } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { homeOf, pathOf } from "./path.ts";
 import type { ComposedSettings, Kubeconfigs } from "./settings.ts";
+import type { RunWorld } from "./world.ts";
 
-/** What only a person's own kubeconfig may ask for. */
-export type InteractiveAuth = Pick<ConnectOptions, "askProvider">;
-
-/** A context that a person names, as `--context` and `--kubeconfig` of kubectl do. */
-export interface ContextRef {
-  /** `null`: the current one. */
-  readonly context: string | null;
-  /** `null`: what kubectl would take. */
-  readonly kubeconfig: string | null;
-}
-
-export interface ContextWorld {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  readonly contextRef?: ContextRef | null;
-  /** `null` for a function, which has no contexts. */
-  readonly interactiveAuth: InteractiveAuth | null;
-}
+type ContextWorld = Pick<RunWorld, "env" | "cwd" | "contextRef" | "deployed">;
 
 /** The kubeconfig that a person names; `null`: what kubectl would take. */
 export function namedKubeconfig({ contextRef, env, cwd }: ContextWorld): string | null {
@@ -82,9 +65,10 @@ async function isContext(
   { names, config }: Pick<ComposedSettings, "names" | "config">,
   world: ContextWorld,
 ): Promise<boolean> {
-  if (world.contextRef != null) return true;
+  if (world.contextRef !== null) return true;
   if (names.length === 0 && config.stores.registry === null) return true;
-  if (names.includes(name) || world.interactiveAuth === null) return false;
+  // A function has no contexts.
+  if (names.includes(name) || world.deployed === true) return false;
   const kubeconfig = await loadKubeconfig({
     environment: world.env,
     homeFolder: homeOf(world.env),
@@ -103,14 +87,7 @@ export function contextSettings(
   return { ...defaults, name: context ?? "", context, kubeconfig: namedKubeconfig(world) };
 }
 
-export interface ConnectWorld {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly nowMs: () => number;
-  /** `null` for a function. */
-  readonly interactiveAuth: InteractiveAuth | null;
-  /** Hears which server and kubeconfig are used. */
-  readonly onUse?: (line: string) => void;
-}
+type ConnectWorld = Pick<RunWorld, "env" | "nowMs" | "deployed" | "onUse">;
 
 /** What a cluster's connection depends on. */
 export type ConnectSettings = Pick<
@@ -129,7 +106,9 @@ export async function connectCluster(
   const apart = purpose === "restore" && settings.restoreKubeconfig !== null;
   const kubeconfig = apart ? settings.restoreKubeconfig : settings.kubeconfig;
   const context = apart ? null : settings.context;
-  const nowMs = (): number => world.nowMs();
+  const { nowMs } = world;
+  // Only a person's own kubeconfig may run programs, or ask a provider for tokens.
+  const isOwn = !registered && world.deployed !== true;
   const connection =
     kubeconfig !== null && isSecretReference(kubeconfig)
       ? await connect(
@@ -148,8 +127,8 @@ export async function connectCluster(
           environment: world.env,
           homeFolder: homeOf(world.env),
           nowMs,
-          allowExec: !registered && world.interactiveAuth !== null,
-          ...(registered ? {} : world.interactiveAuth),
+          allowExec: isOwn,
+          ...(isOwn ? { askProvider } : {}),
         });
   world.onUse?.(
     `cluster ${settings.name === "" ? connection.title : settings.name}: ` +
@@ -175,7 +154,7 @@ export function asRole(
     cluster,
     region,
     credentials: roleCredentials(own, region, name, env),
-    nowMs: () => nowMs(),
+    nowMs,
     ...(endpoint === undefined ? {} : { endpoint }),
   });
 }
@@ -191,8 +170,4 @@ export function refuseInsecure(connection: Connection, name: string): void {
       "Add the authority to the kubeconfig; the server shows it with: openssl s_client " +
       `-showcerts -connect ${connection.server.host}`,
   });
-}
-
-export function interactiveAuth(): InteractiveAuth {
-  return { askProvider };
 }

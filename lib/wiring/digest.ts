@@ -16,18 +16,15 @@ import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
 import { withHeapLimits } from "../adapters/heap.ts";
+import type { RunWorld } from "./world.ts";
 
-export interface ReportWorld extends World {
-  readonly nowMs: () => number;
-  /** An instant to judge at; nothing is written or posted then. */
-  readonly atMs: number | null;
-}
+type ReportWorld = World & Pick<RunWorld, "nowMs" | "atMs" | "signal">;
 
 export interface ComposedReport {
   readonly config: Config;
   /** Where the configuration is; `null`: there is none. */
   readonly file: string | null;
-  readonly ports: ReportPorts;
+  readonly ports: ReportPorts & { readonly issuance: NonNullable<ReportPorts["issuance"]> };
   readonly scope: ReportScope;
   /** For references to webhooks. */
   readonly secrets: SecretValues;
@@ -37,14 +34,16 @@ export interface ComposedReport {
 export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
   const settings = await composeSettings({ ...world, reach: "none" });
   const { config, file, names, secrets, stores } = settings;
+  // One instant for all that is said.
+  const nowMs = world.nowMs();
   return {
     config,
     file,
     ports: {
       states: withHeapLimits(stores.states),
-      clock: { nowMs: () => world.atMs ?? world.nowMs() },
+      clock: { nowMs: () => world.atMs ?? nowMs },
       issuance: {
-        wall: { nowMs: world.nowMs },
+        wall: { nowMs: () => nowMs },
         kit: { issuers: issuersOf(config) },
         overrides: limitOverrides(config),
       },
@@ -92,7 +91,12 @@ export async function composeDigest(world: ReportWorld, deliver: boolean): Promi
   const { atMinute, weekday, routes } = composed.config.digest;
   return {
     ...composed,
-    digestPorts: { ...composed.ports, newId: randomUUID },
+    digestPorts: {
+      states: composed.ports.states,
+      clock: { nowMs: () => world.atMs ?? world.nowMs() },
+      newId: randomUUID,
+      ...(world.signal === undefined ? {} : { signal: world.signal }),
+    },
     settings: { atMinute, weekday: WEEKDAYS.indexOf(weekday) },
     routes: await Promise.all(
       routes.map(async (route, index) => ({

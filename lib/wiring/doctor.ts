@@ -21,33 +21,28 @@ import type {
 } from "../usecases/doctor/context.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
-import {
-  clusterMeant,
-  connectCluster,
-  contextSettings,
-  namedKubeconfig,
-  type ConnectWorld,
-  type ContextRef,
-} from "./connect.ts";
+import { clusterMeant, connectCluster, contextSettings, namedKubeconfig } from "./connect.ts";
 import { composeDigest } from "./digest.ts";
-import { composeOpenerIfAny, type IdentityWorld } from "./identity.ts";
+import { composeOpenerIfAny } from "./identity.ts";
 import { homeOf, pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, unknownCluster } from "./settings.ts";
+import type { RunWorld } from "./world.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-export interface DoctorWorld extends IdentityWorld, ConnectWorld {
-  /** Clusters of the configuration, or contexts; empty: all, or the current context. */
-  readonly clusters: readonly string[];
-  readonly contextRef?: ContextRef | null;
-  readonly sendTest: boolean;
-}
-
-/** @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there */
-export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
+/**
+ * `clusters`: of the configuration, or contexts; none: all, or the current context.
+ * @throws CertkeepError for a configuration that can't be used, or a cluster that isn't there
+ */
+export async function composeDoctor(
+  world: RunWorld,
+  clusters: readonly string[],
+  sendTest: boolean,
+): Promise<DoctorPorts> {
   const settings = await composeSettings({ ...world, tolerant: true });
   const { config, file, trust, registered, broken, names, stores } = settings;
-  const asked = chosenOf(world);
+  const { contextRef } = world;
+  const asked = contextRef?.context == null ? clusters : [contextRef.context];
   const meant = await Promise.all(asked.map((name) => clusterMeant(name, settings, world)));
   const chosen = asked.map((name, index) => meant[index] ?? name);
   const contexts =
@@ -59,7 +54,7 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
     throw unknownCluster(unknown, names, config.stores.registry);
   const wanted = (name: string): boolean =>
     !contexts.includes(name) &&
-    (chosen.includes(name) || (chosen.length === 0 && world.contextRef == null));
+    (chosen.includes(name) || (chosen.length === 0 && contextRef === null));
   return {
     configuration: file === null ? null : { file, trust },
     chosen: chosen.length > 0,
@@ -87,8 +82,8 @@ export async function composeDoctor(world: DoctorWorld): Promise<DoctorPorts> {
             awsWorld(world.env, config.aws),
           ),
     connect: (cluster, bearer) => openConnection(cluster, bearer, world, settings),
-    routes: async () => (await composeDigest({ ...world, atMs: null }, true)).routes,
-    sendTest: world.sendTest,
+    routes: async () => (await composeDigest(world, true)).routes,
+    sendTest,
     clock: { nowMs: world.nowMs },
     timer: realTimer,
     newId: () => randomBytes(6).toString("hex"),
@@ -107,7 +102,7 @@ function examined(
   { config, registered }: ComposedSettings,
   wanted: (name: string) => boolean,
   contexts: readonly string[],
-  world: DoctorWorld,
+  world: RunWorld,
 ): readonly ExaminedCluster[] {
   return [
     ...config.clusters
@@ -128,17 +123,12 @@ function examined(
   ];
 }
 
-/** What is asked for by name; empty: nothing is. */
-function chosenOf({ clusters, contextRef }: DoctorWorld): readonly string[] {
-  return contextRef?.context == null ? clusters : [contextRef.context];
-}
-
 /** The current context, as an audit takes it where nothing is asked for. */
 async function currentContext(
   { names, config }: ComposedSettings,
-  world: DoctorWorld,
+  world: RunWorld,
 ): Promise<readonly string[]> {
-  if (world.contextRef == null && (names.length > 0 || config.stores.registry !== null)) return [];
+  if (world.contextRef === null && (names.length > 0 || config.stores.registry !== null)) return [];
   const file = namedKubeconfig(world);
   const kubeconfig = await loadKubeconfig({
     ...(file === null ? {} : { files: [file] }),
@@ -152,13 +142,13 @@ async function currentContext(
 async function openConnection(
   cluster: ExaminedCluster,
   bearer: Bearer,
-  world: DoctorWorld,
+  world: RunWorld,
   { kubeconfigs }: ComposedSettings,
 ): Promise<ExaminedConnection> {
   const { registered } = cluster;
   const connection = await connectCluster(cluster, bearer, registered, world, kubeconfigs);
   // Who asks a doctor waits for the answer: one attempt, and a short one.
-  const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: () => world.nowMs() };
+  const http = { attempts: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS, nowMs: world.nowMs };
   const self = createSelfAccess(connection, http);
   const reader = createClusterReader(connection, http);
   return {
@@ -174,7 +164,7 @@ async function openConnection(
 }
 
 async function identityFacts(
-  world: DoctorWorld,
+  world: RunWorld,
   settings: ComposedSettings,
 ): Promise<IdentityFacts | null> {
   const configured = settings.config.identity;
@@ -201,7 +191,7 @@ async function identityFacts(
 }
 
 /** The home folder, which is there for certain, unless it is in a work tree itself. */
-async function outsideOf({ env }: DoctorWorld): Promise<string | null> {
+async function outsideOf({ env }: RunWorld): Promise<string | null> {
   const home = homeOf(env);
   if (home === null) return null;
   const path = join(home, "certkeep-identity.txt");

@@ -2,9 +2,7 @@
  * The identity that opens copies: named on the command line, by the configuration, or where init
  * puts it.
  */
-import type { Readable } from "node:stream";
 import { join } from "node:path";
-import type { AskPassphrase } from "../adapters/age/identity.ts";
 import { createOpener } from "../adapters/age/opener.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { isSecretReference } from "../config/registered.ts";
@@ -12,18 +10,13 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Opener } from "../ports/stores.ts";
 import { pathOf } from "./path.ts";
 import { readValue, readReference } from "./reference.ts";
-import type { ComposedSettings, World } from "./settings.ts";
+import type { ComposedSettings } from "./settings.ts";
+import type { RunWorld } from "./world.ts";
 
-export interface IdentityWorld extends World {
-  /**
-   * `--identity`: a path, `-`, `file:PATH`, `env:NAME` or `secretsmanager://NAME`; `null`: as
-   * configured.
-   */
-  readonly identity: string | null;
-  readonly stdin: Readable;
-  readonly askPassphrase: AskPassphrase | null;
-}
-
+type IdentityWorld = Pick<
+  RunWorld,
+  "cwd" | "env" | "deployed" | "identity" | "stdin" | "askPassphrase"
+>;
 type IdentitySettings = Pick<ComposedSettings, "config" | "secrets">;
 
 /** @throws CertkeepError identity_invalid that says where it was looked for */
@@ -31,12 +24,9 @@ export async function composeOpener(
   world: IdentityWorld,
   settings: IdentitySettings,
 ): Promise<Opener> {
-  const reference = world.identity ?? settings.config.identity;
-  if (reference !== null) return openerOf(reference, world, settings);
-  const path = usualPath();
-  const bytes = await readFileOrNull(path, world, settings, IN_THE_CONFIGURATION);
-  if (bytes === null) throw noneAt(path, IN_THE_CONFIGURATION);
-  return createOpener([{ where: path, content: bytes }], world.askPassphrase);
+  const opener = await composeOpenerIfAny(world, settings);
+  if (opener === null) throw noneAt(usualPath(), IN_THE_CONFIGURATION);
+  return opener;
 }
 
 /** The same, or `null` where none is named and none is where init would put it. */

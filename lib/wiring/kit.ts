@@ -24,7 +24,7 @@ function defaultAnchors(): Anchors {
 }
 
 /** The issuers of a configuration whose files have been read. */
-export function configuredIssuers(config: Config): Issuer[] {
+function configuredIssuers(config: Config): Issuer[] {
   const pem = (source: PemSource): string => (source.kind === "pem" ? source.pem : "");
   return config.issuers.map(({ id, title, kind, anchors, intermediates, directory, limits }) =>
     createIssuer({

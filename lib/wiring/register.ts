@@ -37,9 +37,10 @@ import {
 } from "./administrator.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
-import { asRole, connectCluster, refuseInsecure, type ConnectWorld } from "./connect.ts";
+import { asRole, connectCluster, refuseInsecure } from "./connect.ts";
 import { realTimer } from "../adapters/timer.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
+import type { RunWorld } from "./world.ts";
 
 export interface ComposedRegister {
   /** What the manifest that was applied already was printed for; `null`: that isn't known. */
@@ -221,7 +222,7 @@ async function openCredential(
   const bare = await connect(
     parseKubeconfig(text, `the ${bearer} credential of ${world.name}`),
     null,
-    { environment: world.env, nowMs: () => world.nowMs(), allowExec: false },
+    { environment: world.env, nowMs: world.nowMs, allowExec: false },
   );
   const connection = eks === null ? bare : asRole(bare, eks, bearer, world.name, world);
   const self = createSelfAccess(connection);
@@ -289,7 +290,7 @@ export async function composeRemove(
 }
 
 export async function composeList(
-  world: World & ConnectWorld,
+  world: RunWorld,
 ): Promise<{ readonly settings: ComposedSettings; readonly ports: ListPorts }> {
   const settings = await composeSettings(world);
   return {

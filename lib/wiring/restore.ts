@@ -1,6 +1,5 @@
 /** The restore with its concrete adapters: for the command line and the function alike. */
 import { randomUUID } from "node:crypto";
-import { createSealer } from "../adapters/age/sealer.ts";
 import { createRevocationSource } from "../adapters/crl/source.ts";
 import { createManifestFolder } from "../adapters/file/manifests.ts";
 import { createProcessTable } from "../adapters/file/system.ts";
@@ -8,35 +7,21 @@ import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
-import type { Progress } from "../ports/runtime.ts";
 import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings } from "./audit.ts";
-import {
-  clusterMeant,
-  connectCluster,
-  contextSettings,
-  type ContextRef,
-  type InteractiveAuth,
-} from "./connect.ts";
-import { composeOpener, type IdentityWorld } from "./identity.ts";
-import { kitOf } from "./kit.ts";
+import { clusterMeant, connectCluster, contextSettings } from "./connect.ts";
+import { composeOpener } from "./identity.ts";
 import { pathOf } from "./path.ts";
 import { composeSettings, type ComposedSettings, notACluster } from "./settings.ts";
-import { realTimer } from "../adapters/timer.ts";
+import { portsOf, type RunWorld } from "./world.ts";
 
-export interface RestoreWorld extends IdentityWorld {
+interface Asked {
   /** A cluster of the configuration, or a context. */
   readonly cluster: string;
   /** What is named after it. */
   readonly names?: readonly string[];
-  readonly contextRef?: ContextRef | null;
   /** A folder to write to in place of the cluster, or `null`. */
   readonly offline: string | null;
-  readonly nowMs: () => number;
-  /** `null` for a function. */
-  readonly interactiveAuth: InteractiveAuth | null;
-  readonly progress: Progress;
-  readonly signal?: AbortSignal;
 }
 
 export interface ComposedRestore {
@@ -45,58 +30,50 @@ export interface ComposedRestore {
 }
 
 /** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
-export async function composeRestore(world: RestoreWorld): Promise<ComposedRestore> {
-  const settings = await composeSettings({
-    ...world,
-    reach: world.contextRef == null ? [world.cluster] : [],
-  });
-  const { stores } = settings;
+export async function composeRestore(world: RunWorld, asked: Asked): Promise<ComposedRestore> {
+  const reach = world.contextRef === null ? [asked.cluster] : [];
+  const settings = await composeSettings({ ...world, reach });
   const opener = await composeOpener(world, settings);
   return {
-    target: await composeTarget(settings, world),
+    target: await composeTarget(settings, world, asked),
     ports: {
-      ...stores,
+      ...portsOf(settings, world),
       opener,
-      sealer: createSealer(),
-      clock: { nowMs: world.nowMs },
-      timer: realTimer,
-      kit: kitOf(settings.config),
       revocation: createRevocationSource(
         world.signal === undefined ? {} : { signal: world.signal },
       ),
-      progress: world.progress,
       holder: randomUUID(),
       // Functions' machines are clones, whose boots and processes look alike.
-      ...(world.interactiveAuth === null ? {} : { processes: createProcessTable() }),
-      ...(world.signal === undefined ? {} : { signal: world.signal }),
+      ...(world.deployed === true ? {} : { processes: createProcessTable() }),
     },
   };
 }
 
 async function composeTarget(
   composed: ComposedSettings,
-  world: RestoreWorld,
+  world: RunWorld,
+  asked: Asked,
 ): Promise<RestoreTarget> {
   const { config, broken, names, kubeconfigs, registered: registrations } = composed;
-  const cluster = await clusterMeant(world.cluster, composed, world);
+  const cluster = await clusterMeant(asked.cluster, composed, world);
   if (cluster !== null && !names.includes(cluster))
-    throw notACluster([cluster, ...(world.names ?? [])], names, config.stores.registry);
+    throw notACluster([cluster, ...(asked.names ?? [])], names, config.stores.registry);
   const isRegistered = cluster !== null && registrations.includes(cluster);
   const unusable = broken.find(({ name }) => name === cluster);
   const entry =
     cluster === null
-      ? contextSettings(world.cluster, config, world)
+      ? contextSettings(asked.cluster, config, world)
       : {
           ...settingsFor(config, cluster),
           // A context that a person names is the credential that restores, too.
-          ...(world.contextRef == null ? {} : { restoreKubeconfig: null }),
+          ...(world.contextRef === null ? {} : { restoreKubeconfig: null }),
         };
   const settings = auditSettings(entry);
-  if (world.offline !== null) {
-    const folder = pathOf(world.offline, world);
+  if (asked.offline !== null) {
+    const folder = pathOf(asked.offline, world);
     return {
       name: null,
-      title: cluster ?? world.cluster,
+      title: cluster ?? asked.cluster,
       server: `file:${folder}`,
       homeNamespace: null,
       settings,
@@ -119,7 +96,7 @@ async function composeTarget(
     writer: createClusterWriter(connection, options),
     access: {
       self: createSelfAccess(connection, options),
-      cluster: cluster ?? world.cluster,
+      cluster: cluster ?? asked.cluster,
       registration: isRegistered
         ? {
             parts: entry.access?.parts ?? [],

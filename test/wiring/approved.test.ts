@@ -53,7 +53,7 @@ describe("an approved configuration", () => {
       cluster,
       "read",
       false,
-      { env: world.env, nowMs: () => 0, interactiveAuth: null },
+      { env: world.env, nowMs: () => 0, deployed: true },
       kubeconfigs,
     );
     expect(connection.server.host).toBe("approved.example");

@@ -1,21 +1,15 @@
 /** `certkeep backups import CERT KEY --for NAMESPACE/SECRET` */
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { composeImport } from "../../wiring/drill.ts";
+import { composeImport } from "../../wiring/backups.ts";
 import { readNamedFile } from "../../wiring/reference.ts";
 import { CertkeepError } from "../../error.ts";
 import { restoreAction } from "../../finding/action.ts";
 import { plain } from "../../plain.ts";
 import { restoreCommand } from "../../report/command.ts";
 import { importStandby } from "../../usecases/drill/standby.ts";
-import { writeJson, writeLine, type Io } from "../io.ts";
-import {
-  configWorld,
-  createProgress,
-  DOCUMENT,
-  withCommon,
-  type CommonOptions,
-} from "../options.ts";
+import { writeLine, type Io } from "../io.ts";
+import { DOCUMENT, present, withCommon, worldOf, type CommonOptions } from "../options.ts";
 
 const SCHEMA = "certkeep.import/v1";
 
@@ -50,13 +44,10 @@ async function importFiles(
   options: Options,
 ): Promise<void> {
   const [namespace, secret] = placeOf(options.for);
-  const progress = createProgress(io);
-  const { cluster, recipients, ports } = await composeImport({
-    ...configWorld(io, options),
-    cluster: options.cluster ?? null,
-    nowMs: io.nowMs,
-    progress,
-  });
+  const { cluster, recipients, ports } = await composeImport(
+    worldOf(io, options),
+    options.cluster ?? null,
+  );
   const { kept, pair, notes } = await importStandby(
     {
       cluster,
@@ -68,31 +59,21 @@ async function importFiles(
     },
     ports,
   );
-  if (options.json === true) {
-    writeJson(io, SCHEMA, {
-      cluster,
-      namespace,
-      secret,
-      version: kept.version,
-      names: pair.names,
-      made: kept.made,
-      notes,
-    });
-    return;
-  }
+  const { version, made } = kept;
   const restore = restoreCommand(
     restoreAction(cluster, [`${namespace}/${secret}`], { standby: true }),
   );
-  writeLine(
-    io.stdout,
-    plain(
-      `${kept.made ? "Backed up" : "Already backed up:"} standby ` +
-        `${kept.version.slice(0, 12)} for ` +
-        `${namespace}/${secret} (${pair.names.join(", ")})`,
-    ),
-  );
-  writeLine(io.stdout, `It is restored only with --standby:\n  ${restore ?? "certkeep restore"}`);
-  for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
+  present(io, options, {
+    schema: SCHEMA,
+    document: () => ({ cluster, namespace, secret, version, names: pair.names, made, notes }),
+    text: () =>
+      plain(
+        `${made ? "Backed up" : "Already backed up:"} standby ${version.slice(0, 12)} for ` +
+          `${namespace}/${secret} (${pair.names.join(", ")})`,
+      ) + `\nIt is restored only with --standby:\n  ${restore ?? "certkeep restore"}`,
+  });
+  if (options.json !== true)
+    for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
 }
 
 /** @throws CertkeepError usage */

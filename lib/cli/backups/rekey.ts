@@ -1,19 +1,18 @@
 /** `certkeep backups rekey` */
 import { Command } from "commander";
-import { composeMove, composeRekey } from "../../wiring/rekey.ts";
+import { composeMove, composeRekey } from "../../wiring/backups.ts";
 import { plain } from "../../plain.ts";
 import { count } from "../../report/text.ts";
 import { moveCopies, type MovedCopy, type MovePorts } from "../../usecases/move.ts";
 import { runRekey, type RekeyReport } from "../../usecases/rekey.ts";
-import { tell, writeJson, writeLine, type Io } from "../io.ts";
+import { problemsData, tell, type Io } from "../io.ts";
 import {
-  configWorld,
-  identityWorld,
-  createProgress,
   DOCUMENT,
   IDENTITY,
   PATTERNS,
+  present,
   withCommon,
+  worldOf,
   type CommonOptions,
 } from "../options.ts";
 
@@ -21,7 +20,6 @@ const SCHEMA = "certkeep.rekey/v1";
 const MOVE_SCHEMA = "certkeep.move/v1";
 
 type Options = CommonOptions & {
-  readonly identity?: string;
   readonly purgeOld?: boolean;
   readonly from?: string;
 };
@@ -51,22 +49,16 @@ Examples:
 }
 
 async function rekey(io: Io, patterns: string[], options: Options): Promise<void> {
-  const progress = createProgress(io);
-  if (options.from !== undefined) return move(io, patterns, options.from, options, progress);
-  const ports = await composeRekey({
-    ...configWorld(io, options),
-    ...(await identityWorld(io, options)),
-    nowMs: io.nowMs,
-    progress,
+  const { from, purgeOld = false } = options;
+  if (from !== undefined) return move(io, patterns, from, options);
+  const world = worldOf(io, options);
+  const report = await runRekey(await composeRekey(world), patterns, purgeOld);
+  world.progress.done();
+  present(io, options, {
+    schema: SCHEMA,
+    document: () => ({ copies: report.copies, problems: problemsData(report.problems) }),
+    text: () => rekeyText(report, purgeOld),
   });
-  const report = await runRekey(ports, patterns, options.purgeOld === true);
-  progress.done();
-  if (options.json === true)
-    writeJson(io, SCHEMA, {
-      copies: report.copies,
-      problems: report.problems.map(({ code, message }) => ({ code, message })),
-    });
-  else writeLine(io.stdout, rekeyText(report, options.purgeOld === true));
   for (const problem of report.problems) tell(io, problem);
   if (
     report.copies.some(
@@ -81,14 +73,17 @@ async function move(
   patterns: readonly string[],
   from: string,
   options: Options,
-  progress: ReturnType<typeof createProgress>,
 ): Promise<void> {
-  const ports = await composeMove({ ...configWorld(io, options), progress }, from);
-  const copies = await moveCopies(ports, patterns, options.purgeOld === true);
-  progress.done();
-  if (options.json === true)
-    writeJson(io, MOVE_SCHEMA, { from: ports.from.url, to: ports.to.url, copies });
-  else writeLine(io.stdout, moveText(copies, ports, options.purgeOld === true));
+  const { purgeOld = false } = options;
+  const world = worldOf(io, options);
+  const ports = await composeMove(world, from);
+  const copies = await moveCopies(ports, patterns, purgeOld);
+  world.progress.done();
+  present(io, options, {
+    schema: MOVE_SCHEMA,
+    document: () => ({ from: ports.from.url, to: ports.to.url, copies }),
+    text: () => moveText(copies, ports, purgeOld),
+  });
   if (copies.some(({ outcome, old }) => outcome === "failed" || old === "kept")) io.exit(3);
 }
 

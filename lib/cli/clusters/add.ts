@@ -1,5 +1,4 @@
 /** `certkeep clusters add NAME` */
-import { interactiveAuth } from "../../wiring/connect.ts";
 import { Command } from "commander";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
@@ -17,7 +16,7 @@ import {
   type ComposedRegister,
 } from "../../wiring/register.ts";
 import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
-import { configWorld, DOCUMENT, withCommon } from "../options.ts";
+import { configWorld, DOCUMENT, withCommon, worldOf } from "../options.ts";
 import {
   daysAsked,
   each,
@@ -120,13 +119,9 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
       todo: `To see what it would apply: certkeep clusters add ${name} --print`,
     });
   const run = await composeRegister({
-    ...configWorld(io, options),
+    ...worldOf(io, options),
     name,
-    nowMs: io.nowMs,
-    kubeconfig: options.kubeconfig ?? null,
-    context: options.context ?? null,
     brought: { read: options.credential ?? null, restore: options.restoreCredential ?? null },
-    interactiveAuth: interactiveAuth(),
     consent: (preview) => consent(io, name, preview, options),
     note: noteTo(io),
   });

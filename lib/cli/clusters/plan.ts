@@ -8,9 +8,7 @@ import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS, type AccessKind, type Part } from "../../rbac/table.ts";
 import type { CommonOptions } from "../options.ts";
 
-export interface AddOptions extends CommonOptions {
-  readonly kubeconfig?: string;
-  readonly context?: string;
+export interface AddOptions extends Omit<CommonOptions, "namespace"> {
   readonly namespace?: readonly string[];
   readonly allNamespaces?: boolean;
   readonly secret?: readonly SecretRef[];

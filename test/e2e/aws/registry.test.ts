@@ -315,7 +315,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
       null,
     );
     const { config, kubeconfigs } = await compose(at, "all");
-    const world = { env: {}, nowMs: () => 1_800_000_000_000, interactiveAuth: null };
+    const world = { env: {}, nowMs: () => 1_800_000_000_000, deployed: true };
     const entry = (name: string) =>
       config.clusters.find((one) => one.name === name) ?? Promise.reject(new Error(name));
     const reading = await connectCluster(await entry("prod"), "read", true, world, kubeconfigs);

@@ -1,0 +1,75 @@
+/** What works on backups without a cluster, with its concrete adapters. */
+import { BACKUP_STORE } from "../config/form.ts";
+import { settingsFor } from "../config/settings.ts";
+import { CertkeepError } from "../error.ts";
+import { plain } from "../plain.ts";
+import type { AuditPorts } from "../usecases/audit/context.ts";
+import type { DrillPorts } from "../usecases/drill.ts";
+import type { MovePorts } from "../usecases/move.ts";
+import type { RekeyPorts } from "../usecases/rekey.ts";
+import { stateKeys } from "../usecases/states.ts";
+import { awsWorld } from "./aws.ts";
+import { composeOpener, composeOpenerIfAny } from "./identity.ts";
+import { composeSettings, openBackups } from "./settings.ts";
+import { portsOf, type RunWorld } from "./world.ts";
+
+/** No identity at all is no error. @throws CertkeepError */
+export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<DrillPorts> {
+  const settings = await composeSettings(world);
+  return {
+    ...portsOf(settings, world),
+    opener: await composeOpenerIfAny(world, settings),
+    remove: world.atMs === null && !dryRun,
+  };
+}
+
+export async function composeRekey(world: RunWorld): Promise<RekeyPorts> {
+  const settings = await composeSettings(world);
+  return { ...portsOf(settings, world), opener: await composeOpener(world, settings) };
+}
+
+/** `from`: the URL of the store that backups are brought from. */
+export async function composeMove(world: RunWorld, from: string): Promise<MovePorts> {
+  const { config, stores } = await composeSettings({ ...world, reach: "none" });
+  if (!BACKUP_STORE.test(from))
+    throw new CertkeepError("usage", {
+      where: "--from",
+      found: plain(from.slice(0, 200)),
+      expected: "file:FOLDER, s3://BUCKET/PREFIX or secretsmanager://PREFIX",
+    });
+  return {
+    from: await openBackups(from, awsWorld(world.env, config.aws)),
+    to: stores.backups,
+    states: stores.states,
+    progress: world.progress,
+  };
+}
+
+export interface ComposedImport {
+  readonly cluster: string;
+  readonly recipients: readonly string[];
+  readonly ports: AuditPorts;
+}
+
+/** `asked`: `--cluster`, or `null`: the only one there is. */
+export async function composeImport(
+  world: RunWorld,
+  asked: string | null,
+): Promise<ComposedImport> {
+  const settings = await composeSettings(world);
+  const { config, stores } = settings;
+  const names = settings.names.length > 0 ? settings.names : await stateKeys(stores.states);
+  const cluster = asked ?? (names.length === 1 ? (names[0] ?? null) : null);
+  if (cluster === null || (names.length > 0 && !names.includes(cluster))) {
+    throw new CertkeepError("usage", {
+      where: "certkeep backups import",
+      found: cluster === null ? `${names.length} clusters to choose from` : `no cluster ${cluster}`,
+      expected: `--cluster, one of: ${names.join(", ") || "none is configured or was audited"}`,
+    });
+  }
+  return {
+    cluster,
+    recipients: settingsFor(config, cluster).recipients,
+    ports: { ...portsOf(settings, world), dryRun: false },
+  };
+}

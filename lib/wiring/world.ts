@@ -1,0 +1,50 @@
+/** What a command or a function has of the world around it, and how it was asked. */
+import type { Readable } from "node:stream";
+import type { AskPassphrase } from "../adapters/age/identity.ts";
+import { createSealer } from "../adapters/age/sealer.ts";
+import { realTimer } from "../adapters/timer.ts";
+import { settingsFor } from "../config/settings.ts";
+import type { Progress } from "../ports/runtime.ts";
+import { kitOf } from "./kit.ts";
+import type { ComposedSettings, World } from "./settings.ts";
+
+/** A context that a person names, as `--context` and `--kubeconfig` of kubectl do. */
+export interface ContextRef {
+  /** `null`: the current one. */
+  readonly context: string | null;
+  /** `null`: what kubectl would take. */
+  readonly kubeconfig: string | null;
+}
+
+export interface RunWorld extends World {
+  readonly nowMs: () => number;
+  /** An instant to judge at; nothing is written, removed or posted then. */
+  readonly atMs: number | null;
+  /** `null`: clusters are named, or none is. */
+  readonly contextRef: ContextRef | null;
+  /**
+   * `--identity`: a path, `-`, `file:PATH`, `env:NAME` or `secretsmanager://NAME`; `null`: as
+   * configured.
+   */
+  readonly identity: string | null;
+  readonly stdin: Readable;
+  readonly askPassphrase: AskPassphrase | null;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  /** When `signal` will be aborted, ms since 1970. */
+  readonly deadlineMs?: number;
+}
+
+/** What every use case that looks into backups or judges is given. */
+export function portsOf({ config, stores }: ComposedSettings, world: RunWorld) {
+  return {
+    ...stores,
+    sealer: createSealer(),
+    clock: { nowMs: () => world.atMs ?? world.nowMs() },
+    kit: kitOf(config),
+    progress: world.progress,
+    recipientsFor: (cluster: string) => settingsFor(config, cluster).recipients,
+    timer: realTimer,
+    ...(world.signal === undefined ? {} : { signal: world.signal }),
+  };
+}
