@@ -48,7 +48,10 @@ export function slackView(
   const lines =
     blocks.length === 0
       ? wrap(text, inner)
-      : blocks.flatMap((block) => blockLines(block, inner, style));
+      : blocks.flatMap((block, at) => [
+          ...blockLines(block, inner, style),
+          ...(block.type === "context" && blocks[at + 1]?.type === "context" ? [] : [""]),
+        ]);
   if (lines.at(-1) === "") lines.pop();
   return lines.map((line) => `${style.dim("│")} ${line}`.trimEnd()).join("\n");
 }
@@ -56,14 +59,11 @@ export function slackView(
 function blockLines(block: Block, width: number, style: Style): string[] {
   switch (block.type) {
     case "context":
-      return [
-        ...block.elements.flatMap(({ text }) =>
-          wrap(inline(text), width).map((line) => style.dim(line)),
-        ),
-        "",
-      ];
+      return block.elements.flatMap(({ text }) =>
+        wrap(inline(text), width).map((line) => style.dim(line)),
+      );
     case "section":
-      return [...sectionLines(block.text.text, width, style), ""];
+      return sectionLines(block.text.text, width, style);
   }
 }
 

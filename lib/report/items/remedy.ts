@@ -159,7 +159,8 @@ export function moreOf(
 ): ItemMore | null {
   const [lead] = findings;
   if (lead === undefined) return null;
-  const explain = findings
+  // The first that is listed, if any of it can be explained.
+  const explain = [...(subjects[0]?.findings ?? []), ...findings]
     .flatMap(({ actions }) => actions)
     .find((action): action is Extract<Action, { kind: "explain" }> => action.kind === "explain");
   const forbidden = findings.some(({ code }) => code === "storage_forbidden");

@@ -76,13 +76,23 @@ function renewalPhrase(advice: Advice, { owner, name }: Advised): AdvicePhrase {
   if (owner === "tailscale") {
     const general = "Open the service once to trigger renewal";
     const open = HOST.test(name) ? say`Open https://${name} once to trigger renewal` : own(general);
-    return { key: "renew:tailscale", general, own: rest, alone: say`${open}${left}` };
+    return {
+      key: "renew:tailscale",
+      general,
+      own: rest,
+      alone: say`${open}${left}`,
+      several: "Open each service once to trigger renewal",
+    };
   }
   const general =
     owner === "cert-manager"
       ? "Check why cert-manager doesn't renew it"
       : "Renew it: no known controller does";
-  return { key: `renew:${owner}`, general, own: rest, alone: say`${own(general)}${left}` };
+  const several =
+    owner === "cert-manager"
+      ? "Check why cert-manager doesn't renew them"
+      : "Renew them: no known controller does";
+  return { key: `renew:${owner}`, general, own: rest, alone: say`${own(general)}${left}`, several };
 }
 
 function waitText({ untilMs, set, domains }: Advice): Text {

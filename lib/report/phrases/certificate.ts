@@ -111,7 +111,19 @@ function renewalAdvice(overdue: boolean, owner: Owner): AdvicePhrase {
     "cert-manager": "Check why cert-manager doesn't renew it",
     nobody: "Renew it: no known controller does",
   };
-  return { key: `renew:${overdue}:${owner}`, general: advice[owner], own: [] };
+  const several = {
+    tailscale: overdue
+      ? "Check why Tailscale doesn't renew them; opening each service once triggers renewal"
+      : "Open each service once to trigger renewal",
+    "cert-manager": "Check why cert-manager doesn't renew them",
+    nobody: "Renew them: no known controller does",
+  };
+  return {
+    key: `renew:${overdue}:${owner}`,
+    general: advice[owner],
+    own: [],
+    several: several[owner],
+  };
 }
 
 export const CERTIFICATE_PHRASES: Phrases<Codes> = {

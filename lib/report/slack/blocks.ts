@@ -82,9 +82,11 @@ function section(text: string): TextSection {
   return { type: "section", text: mrkdwn(text) };
 }
 
+/** A block each: Slack shows the elements of one in a row, as if they were one sentence. */
 function context(notes: readonly Text[]): TextContext[] {
-  const elements = notes.slice(0, 10).map((note) => mrkdwn(slackNote(note)));
-  return elements.length === 0 ? [] : [{ type: "context", elements }];
+  return notes
+    .slice(0, 10)
+    .map((note) => ({ type: "context", elements: [mrkdwn(slackNote(note))] }));
 }
 
 const EMOJI: Readonly<Record<Notice["severity"], string>> = {

@@ -36,6 +36,9 @@ async function expectDay(name: string, digest: DigestPlan): Promise<void> {
   const sent = slackMessage(message);
   expect(takeMessage(JSON.stringify(sent))).toEqual(sent);
   expect(lengthOf(sent)).toBeLessThan(10_000);
+  // Slack shows the elements of one block in a row: notes would run into each other.
+  for (const block of sent.blocks)
+    if (block.type === "context") expect(block.elements).toHaveLength(1);
   for (const width of [80, 120])
     await expect(`${digestText(message, { width, style: PLAIN })}\n`).toMatchFileSnapshot(
       `../fixtures/digest-${name}-${width}.txt`,
