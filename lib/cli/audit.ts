@@ -116,7 +116,6 @@ function instantText(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** Says what could not be done and sets the exit code. */
 function endAudit(io: Io, report: AuditReport, options: CommonOptions): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);

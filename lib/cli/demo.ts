@@ -44,7 +44,6 @@ async function demo(io: Io, runCommand: Line, options: Options): Promise<void> {
   stage.tell("Next: certkeep audit   (uses your kubeconfig, changes nothing)");
 }
 
-/** Where the demo is shown. */
 class Stage {
   readonly #io: Io;
   readonly #run: Line;
@@ -80,13 +79,11 @@ class Stage {
     await new Promise<void>((resolve) => void lines.once("close", resolve));
   }
 
-  /** Shows a command, and runs it. */
   async command(...args: readonly string[]): Promise<void> {
     writeLine(this.#io.stdout, `$ certkeep ${args.join(" ")}`);
     await this.#runIt(args, {});
   }
 
-  /** Runs a command that isn't shown. */
   async inBackground(...args: readonly string[]): Promise<void> {
     await this.#runIt(args, {
       stdout: new PassThrough().resume(),

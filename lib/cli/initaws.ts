@@ -29,7 +29,6 @@ export interface CloudSetup {
   readonly next: readonly { readonly command: string; readonly does: string }[];
 }
 
-/** @throws CertkeepError usage, for what is neither given nor can be asked */
 export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSetup> {
   const { stage } = options;
   if (!STAGE.test(stage))
@@ -89,7 +88,6 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
   };
 }
 
-/** @throws CertkeepError usage */
 function regionOf(region: string | null): string {
   if (region !== null && REGION.test(region)) return region;
   throw new CertkeepError("usage", {

@@ -18,11 +18,9 @@ export interface Io {
   readonly interactive: boolean;
   /** Whether standard error is a terminal: progress is shown only there. */
   readonly errTty: boolean;
-  /** Whether standard output is a terminal. */
   readonly outTty: boolean;
   /** Width of the terminal in columns, 80 where there is none. */
   readonly columns: number;
-  /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   /**
    * Calls `stop` at the first Ctrl-C or SIGTERM instead of ending at once; the second ends.
@@ -42,7 +40,6 @@ export interface Io {
 export interface Output {
   /** When the command began, where `-v` logs what it reads; `null`: it doesn't. */
   logSinceMs: number | null;
-  /** Cut no column. */
   wide: boolean;
   /** A JSON text as YAML; `null`: documents are JSON. */
   yaml: ((json: string) => string) | null;
@@ -60,7 +57,6 @@ export function writeLine(stream: Writable, text: string): void {
   write(stream, `${text}\n`);
 }
 
-/** Writes `text` over the line that a terminal stands in. */
 export function overwrite(stream: Writable, text: string): void {
   stream.write(`\r\u001b[K${plain(text)}`);
 }
@@ -78,7 +74,6 @@ export function tell(io: Io, error: CertkeepError): void {
   io.exit(error.exitCode);
 }
 
-/** Errors as documents have them. */
 export function problemsData(problems: readonly CertkeepError[]): readonly object[] {
   return problems.map(({ code, message }) => ({ code, message }));
 }
@@ -91,7 +86,6 @@ export function log(io: Io, line: string): void {
   writeLine(io.stderr, `certkeep: ${seconds} s: ${plain(line)}`);
 }
 
-/** With `-v`: how often a cluster was asked, by kind. */
 export function logRequests(
   io: Io,
   title: string,
@@ -103,7 +97,6 @@ export function logRequests(
   log(io, `cluster ${title}: ${total} requests${each === "" ? "" : ` (${each})`}`);
 }
 
-/** Writes notes of a use case to standard error. */
 export function noteTo(io: Io): (message: string) => void {
   return (message) => {
     const [first = "", ...lines] = message.split("\n");
@@ -116,7 +109,6 @@ export function isOf({ parts: { where } }: CertkeepError, file: string): boolean
   return where === file || where.startsWith(`${file}:`);
 }
 
-/** Says once which configuration is in use. */
 export function showConfig(io: Io): void {
   const { file, shown } = io.inUse;
   if (!shown)

@@ -13,14 +13,12 @@ import type { ConfigWorld } from "../wiring/config.ts";
 import type { ContextRef, RunWorld } from "../wiring/world.ts";
 import { log, overwrite, showConfig, writeJson, writeLine, type Io } from "./io.ts";
 
-/** What several commands take. */
 export interface CommonOptions {
   readonly config?: string;
   readonly output?: OutputFormat;
   readonly json?: boolean;
   readonly color: boolean;
   readonly verbose?: boolean;
-  /** Milliseconds since 1970. */
   readonly at?: number;
   readonly failOn?: FailOn;
   readonly identity?: string;
@@ -63,17 +61,14 @@ export function withOutput(command: Command, formats: readonly OutputFormat[]): 
 export const DOCUMENT: readonly OutputFormat[] = ["json", "yaml"];
 export const TABLE: readonly OutputFormat[] = ["json", "yaml", "wide"];
 
-/** What `--identity` takes, where it opens backups. */
 export const IDENTITY = "Decrypt with this age identity: a file, - for standard input, or env:NAME";
 
-/** What a command takes that looks for backups. */
 export const PATTERNS = "Clusters, Secrets, domains or versions; * matches anything";
 
 function orList(words: readonly string[]): string {
   return [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or ");
 }
 
-/** `--context`, `--kubeconfig`, as kubectl has them. */
 export function withContext(command: Command): Command {
   return command
     .optionsGroup("Cluster:")
@@ -81,7 +76,6 @@ export function withContext(command: Command): Command {
     .option("--kubeconfig <file>", "Use this kubeconfig; names are its contexts");
 }
 
-/** `-n`, `-A`, as kubectl has them. */
 export function withNamespace(command: Command, only: string): Command {
   return command
     .optionsGroup("Cluster:")
@@ -99,7 +93,6 @@ function parseNamespace(text: string): string {
   return text;
 }
 
-/** What `--context` and `--kubeconfig` name; `null`: neither is given. */
 function contextRef({ context, kubeconfig }: WorldOptions): ContextRef | null {
   return context === undefined && kubeconfig === undefined
     ? null
@@ -137,7 +130,6 @@ export async function applyOutput(io: Io, command: Command): Promise<void> {
   if (output === "yaml") io.output.yaml = (await import("./yaml.ts")).yamlOf;
 }
 
-/** How a command comes to its configuration. */
 export function configWorld(io: Io, options: Pick<CommonOptions, "config">): ConfigWorld {
   return {
     configFile: options.config ?? io.config ?? null,
@@ -156,7 +148,6 @@ export function configWorld(io: Io, options: Pick<CommonOptions, "config">): Con
 
 type WorldOptions = Pick<CommonOptions, "config" | "at" | "identity" | "context" | "kubeconfig">;
 
-/** What wiring is given, by the options of a command. */
 export function worldOf(
   io: Io,
   options: WorldOptions,
@@ -226,7 +217,6 @@ export function styleFor(io: Io, options: CommonOptions): Style {
   return paint.isColorSupported ? paint : PLAIN;
 }
 
-/** What a text for people goes by. */
 export function pageOf(io: Io, options: CommonOptions) {
   return {
     nowMs: options.at ?? io.nowMs(),
@@ -237,7 +227,6 @@ export function pageOf(io: Io, options: CommonOptions) {
   };
 }
 
-/** Prints a result: the document that is asked for, or a text. */
 export function present(
   io: Io,
   options: CommonOptions,

@@ -12,7 +12,6 @@ import type { InitQuestions } from "../usecases/init.ts";
 import type { CloudQuestions } from "../usecases/initcloud.ts";
 import type { Io } from "./io.ts";
 
-/** More contexts than fit a small terminal are scrolled. */
 const SHOWN_CONTEXTS = 12;
 
 interface Streams {

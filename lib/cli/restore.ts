@@ -112,7 +112,6 @@ Examples:
     });
 }
 
-/** What is restored. */
 function withSelection(command: Command): Command {
   return command
     .option("--apply", "Restore; without it only the plan is shown")
@@ -128,7 +127,6 @@ function withSelection(command: Command): Command {
     );
 }
 
-/** From where it is restored. */
 function withSource(command: Command): Command {
   return command
     .optionsGroup("Backups:")
@@ -139,7 +137,6 @@ function withSource(command: Command): Command {
     .option("--standby", "Use imported standby certificates, too");
 }
 
-/** What may be written, and how. */
 function withWrites(command: Command): Command {
   return command
     .optionsGroup("Writing:")

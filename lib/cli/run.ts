@@ -8,7 +8,6 @@ const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
 
 type World = Omit<Io, "exit" | "inUse" | "output">;
 
-/** Runs a command line, in a world that may differ. */
 export type Line = (line: readonly string[], other?: Partial<World>) => Promise<ExitCode>;
 
 /** Group of the help, and how the command is made. */
@@ -50,7 +49,6 @@ function needed(args: readonly string[]): readonly string[] {
 /** Options of kubectl that only some commands have. */
 const KUBECTL = ["--context", "--kubeconfig", "-n", "--namespace", "-A", "--all-namespaces"];
 
-/** Where a help page is wrapped: no wider than reads well. */
 const HELP_WIDTH = 100;
 
 /** How Commander writes a mistake, and its guess at what was meant. */
@@ -70,7 +68,6 @@ function usageError({ message }: CommanderError, place: string): CertkeepError |
   });
 }
 
-/** The command that a line begins with, as a person types it. */
 function placeOf(args: readonly string[], program: Command): string {
   let command = program;
   for (const word of args) {
@@ -124,7 +121,6 @@ configuration, 3 incomplete.`,
     );
 }
 
-/** Runs one command line. @returns its exit code */
 export async function run(args: readonly string[], world: World): Promise<ExitCode> {
   let code: ExitCode = 0;
   const io: Io = {

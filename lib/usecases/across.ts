@@ -37,7 +37,6 @@ export interface AcrossPorts {
 
 export interface GatheredAcross {
   readonly across: Across;
-  /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
 }
 

@@ -31,7 +31,6 @@ export interface AuditReport {
    * Targets whose state could not be read, or is that of another cluster than the one that answers.
    */
   readonly failed: readonly { readonly title: string; readonly error: CertkeepError }[];
-  /** Issuances and budgets over all clusters. */
   readonly across: Across;
   /** How far certificate logs were searched; empty where that isn't enabled. */
   readonly transparency: readonly TransparencyStatus[];
@@ -63,10 +62,6 @@ function observationMs(clusters: number, { deadlineMs, clock, wall = clock }: Au
   );
 }
 
-/**
- * The ports for the audit of each of so many clusters: with the time that it may spend on asking
- * for causes.
- */
 export function withinShare(clusters: number, ports: AuditPorts): AuditPorts {
   const { outside } = ports;
   const observeMs = observationMs(clusters, ports);
@@ -138,7 +133,6 @@ export async function auditAll(
   };
 }
 
-/** The audits in the order of their targets. */
 async function auditEach(
   targets: readonly AuditTarget[],
   ports: AuditPorts,
@@ -195,7 +189,6 @@ export async function askLogs(
   );
 }
 
-/** Whether something could not be read or written. */
 export function isIncomplete(report: AuditReport): boolean {
   return report.failed.length > 0 || report.clusters.some((cluster) => !cluster.complete);
 }

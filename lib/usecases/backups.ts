@@ -36,7 +36,6 @@ export interface BackupsPorts {
 
 export interface BackupsReport {
   readonly copies: readonly ListedCopy[];
-  /** Things in the store that are no copies, and states that could not be read. */
   readonly problems: readonly CertkeepError[];
 }
 

@@ -32,7 +32,6 @@ export interface CheckOptions {
   readonly atMs: number;
 }
 
-/** A pair as files hold it. */
 export interface FilePair {
   readonly subject: string;
   readonly certificate: Uint8Array;
@@ -40,7 +39,6 @@ export interface FilePair {
   readonly key: Uint8Array | null;
 }
 
-/** What one file, or standard input, turned out to be. */
 export type Input =
   | { readonly kind: "secrets"; readonly secrets: readonly Secret[]; readonly others: number }
   /** Chain and key together. */
@@ -64,7 +62,6 @@ export function recognise(bytes: Uint8Array): Input {
   return { kind: isCertificate ? "certificate_only" : "unknown" };
 }
 
-/** `--anchors`: the certificates of a PEM file, and none but these. */
 export function anchorsOf(pem: Uint8Array): Anchors {
   return anchorsFromPem(pem);
 }
@@ -88,7 +85,6 @@ export function pairFiles(
   return pairs;
 }
 
-/** Judges one pair of files. */
 export async function checkPair(pair: FilePair, options: CheckOptions): Promise<CheckResult> {
   return result(pair, { domain: options.domain, shape: null }, options);
 }
@@ -244,7 +240,6 @@ function pemOf(der: Uint8Array): string {
   );
 }
 
-/** The document of `--json`: these fields of each result and no others. */
 export function checkDocument(results: readonly CheckResult[]): {
   readonly results: readonly object[];
 } {

@@ -22,7 +22,6 @@ export interface CopyListing {
   readonly problems: readonly CertkeepError[];
 }
 
-/** @throws CertkeepError where the store can't be listed */
 export async function listCopies(backups: BlobStore, prefix = ""): Promise<CopyListing> {
   const places: ListedPlace[] = [];
   const problems: CertkeepError[] = [];
@@ -65,7 +64,6 @@ export function isUnreached(stored: StoredCopy | null): boolean {
   return stored?.parsed.ok === false && stored.parsed.problem.code === "unreachable";
 }
 
-/** Reads the backups of one run. */
 export interface CopyReader {
   readonly url: string;
   /** `null` where there is none. @throws CertkeepError where the store fails again and again */
@@ -105,7 +103,6 @@ function problemOf({ parts }: CertkeepError, own: boolean, key: string): CopyPro
   };
 }
 
-/** What a plan says of a backup with this problem. */
 export function planCodeOf({ code }: CopyProblem): PlanCode {
   if (code === "format_newer") return "copy_format_newer";
   return code === "unreadable" || code === "unreachable" ? "copy_unreadable" : "copy_damaged";

@@ -167,7 +167,6 @@ function unreadableOf({ key, version, code, detail }: DrilledCopy): UnreadableBa
   return { version, namespace, secret, code, detail };
 }
 
-/** What was found, for every cluster that has a state. */
 function byCluster(
   copies: readonly DrilledCopy[],
   clusters: Iterable<string>,

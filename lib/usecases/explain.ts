@@ -30,7 +30,6 @@ export interface ExplainInput {
   /** So many more certificates are to be planned; `null`: none. */
   readonly plan: number | null;
   readonly ignore: readonly IgnoreEntry[];
-  /** The function on AWS that restores, where there is one. */
   readonly restore?: RestoreFunction | null;
 }
 
@@ -110,7 +109,6 @@ class Explainer {
     return this.#ofReports(name);
   }
 
-  /** All names that could have been meant. */
   names(): string[] {
     const names = [
       ...this.#clusters.flatMap(({ state, entries }) => [
@@ -148,7 +146,6 @@ class Explainer {
     );
   }
 
-  /** The findings that a code, an id or a reference names. */
   #findingsCalled(name: string): readonly Finding[] {
     const code = name.split(/[|:]/)[0] ?? "";
     if (!Object.hasOwn(CODES, code)) return [];
@@ -292,7 +289,6 @@ class Explainer {
   }
 }
 
-/** Whether a finding is about a certificate. */
 function concerns({ subject }: Finding, entry: CertificateEntry): boolean {
   const { cluster, namespace, secret, name } = subject;
   if (cluster !== entry.cluster) return false;

@@ -60,7 +60,6 @@ export interface InitPorts {
   /** `null`: nobody is asked, and the defaults are taken. */
   readonly questions: InitQuestions | null;
   readonly clock: Clock;
-  /** A line for the person. */
   note(message: string): void;
 }
 
@@ -85,9 +84,7 @@ export interface InitResult {
   readonly config: { readonly path: string; readonly action: "created" | "updated" | "kept" };
   /** `null`: the configuration has recipients, and their identity isn't here. */
   readonly identity: { readonly path: string; readonly action: "created" | "kept" } | null;
-  /** Those that copies are sealed for from now on. */
   readonly recipients: readonly string[];
-  /** Clusters that a new configuration names. */
   readonly clusters: readonly string[];
   /** Whether the identity opens what is sealed from now on. */
   readonly opens: boolean;

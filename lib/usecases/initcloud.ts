@@ -56,7 +56,6 @@ function registryOf(stage: string): string {
   return `secretsmanager://certkeep/${stage}`;
 }
 
-/** Name of the secret that holds the webhook's URL. */
 export function webhookSecret(stage: string): string {
   return registryNames(registryOf(stage)).slack(ROUTE);
 }
@@ -78,7 +77,6 @@ export async function checkPackable(
     );
 }
 
-/** `init` has made sure of a configuration with recipients. @throws CertkeepError */
 export async function runInitCloud(
   request: CloudRequest,
   init: InitResult,

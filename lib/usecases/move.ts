@@ -171,7 +171,6 @@ function digestOf(bytes: Uint8Array | null): string | null {
   return parsed?.ok === true ? parsed.document.header.digest : null;
 }
 
-/** @throws what isn't certkeep's own */
 function messageOf(error: unknown): string {
   if (!isCertkeepError(error)) throw error;
   return error.message;

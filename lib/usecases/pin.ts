@@ -44,7 +44,6 @@ export async function earlierState(
   return null;
 }
 
-/** The same state under its new name. */
 export function renamed(state: StateDocument, name: string): StateDocument {
   const findings = Object.entries(state.findings).map(([id, finding]) => [
     id.replace(`|${state.cluster}|`, `|${name}|`),

@@ -34,7 +34,6 @@ import {
 } from "./register/credential.ts";
 import { endEarlier, pinByPerson } from "./pin.ts";
 
-/** @throws CertkeepError one plain message for each thing that keeps it from being registered */
 export async function runRegister(
   request: RegisterRequest,
   ports: RegisterPorts,
@@ -108,7 +107,6 @@ async function removeConfigured(name: string, { configured, note }: RegisterPort
     });
 }
 
-/** What one run has done so far. */
 interface Run {
   readonly cluster: SeenCluster;
   readonly before: StoredRegistration | null;
@@ -132,7 +130,6 @@ interface Credentials {
   readonly read: OpenedCredential;
 }
 
-/** Makes and checks each credential. */
 async function makeCredentials(
   request: RegisterRequest,
   ports: RegisterPorts,

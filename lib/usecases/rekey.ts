@@ -44,7 +44,6 @@ export interface RekeyedCopy {
   readonly key: string;
   readonly cluster: string;
   readonly outcome: RekeyOutcome;
-  /** Key of the version that takes its place. */
   readonly replacedBy: string | null;
   /** Whether the new version was opened as well as read back: only then may the old one go. */
   readonly proven: boolean;
@@ -158,7 +157,6 @@ async function rekeyCluster(
   return purged;
 }
 
-/** The state with new versions beside the old, and what Secrets hold pointing at the new. */
 function moved(state: StateDocument, moves: readonly Move[]): StateDocument {
   const to = new Map(moves.map((move) => [move.from, move]));
   const pointed = <

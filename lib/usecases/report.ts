@@ -25,7 +25,6 @@ export interface ReportPorts {
   readonly clock: Clock;
   /** Known issuers and limits of the configuration; without them nothing is said of budgets. */
   readonly issuance?: Pick<AcrossPorts, "wall" | "kit" | "overrides">;
-  /** The function on AWS that restores, where there is one. */
   readonly restore?: RestoreFunction | null;
 }
 
@@ -39,7 +38,6 @@ export interface Overview {
   readonly summaries: readonly ClusterSummary[];
   /** Clusters that have a state, aren't registered, and that nobody removed. */
   readonly unregistered: readonly string[];
-  /** States that could not be read. */
   readonly problems: readonly CertkeepError[];
   /**
    * Over all clusters, the unregistered ones too; those that are full left out unless a report asks
@@ -103,7 +101,6 @@ export async function surveyStates(
   };
 }
 
-/** What is known so far of the states of one report. */
 class Survey {
   readonly #states: StateStore;
   readonly #registered: readonly string[];
@@ -194,7 +191,6 @@ export interface FullReport extends Overview {
   readonly rows: readonly CertificateRow[];
 }
 
-/** Everything that a report shows: the overview, and one row per certificate. */
 export async function reportAll(ports: ReportPorts, scope: ReportScope): Promise<FullReport> {
   const atMs = ports.clock.nowMs();
   const rows = new Map<string, readonly CertificateRow[]>();

@@ -185,7 +185,6 @@ interface Gathered {
   readonly live: LiveCluster;
   readonly options: PlanOptions;
   readonly plan: RestorePlan;
-  /** Why a write is refused, where the credential may not do it. */
   readonly denied: ReadonlyMap<SecretWrite, string>;
 }
 

@@ -36,7 +36,6 @@ export function stateName(cluster: string): string {
   return `${PREFIX}${cluster}`;
 }
 
-/** What a store of states holds under a name. */
 interface DocumentKind<T> {
   parse(text: string):
     | { readonly ok: true; readonly value: T }
@@ -116,7 +115,6 @@ export async function loadState(states: StateStore, cluster: string): Promise<Lo
   return loaded === null ? null : { state: loaded.value, revision: loaded.revision };
 }
 
-/** Writes `state`, merged with what another run wrote meanwhile. @returns what is stored now */
 export async function saveState(
   states: StateStore,
   cluster: string,
@@ -149,7 +147,6 @@ export interface LoadedTransparency {
   readonly revision: string;
 }
 
-/** @throws CertkeepError state_damaged or state_format_newer */
 export async function loadTransparency(
   states: StateStore,
   domain: string,
@@ -186,7 +183,6 @@ export async function changeState(
   );
 }
 
-/** Keys of all clusters that have a state. */
 export async function stateKeys(states: StateStore): Promise<string[]> {
   return stateKeysIn(await states.names());
 }

@@ -41,7 +41,6 @@ import { loadTransparency, saveTransparency } from "./states.ts";
 
 export interface TransparencyPorts {
   readonly states: StateStore;
-  /** The time it really is. */
   readonly clock: Clock;
   readonly kit: Pick<JudgeKit, "issuers" | "verifier">;
   readonly source: TransparencySource;
@@ -63,7 +62,6 @@ export interface TransparencyStatus {
 
 export interface TransparencyRun {
   readonly looks: readonly TransparencyStatus[];
-  /** Documents that could not be read or written. */
   readonly problems: readonly CertkeepError[];
 }
 
@@ -104,7 +102,6 @@ export function askedDomains(domains: readonly string[]): string[] {
   return [...new Set(domains.map(registeredDomain))].filter(isRegisteredDomain).toSorted();
 }
 
-/** Never throws. */
 export async function askTransparency(
   domains: readonly string[],
   ports: TransparencyPorts,

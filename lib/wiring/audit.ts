@@ -33,7 +33,6 @@ export interface ComposedAudit {
   readonly ports: AuditPorts;
 }
 
-/** @throws CertkeepError for a configuration or a single cluster's kubeconfig that can't be used */
 export async function composeAudit(world: RunWorld, asked: Asked): Promise<ComposedAudit> {
   const { clusters, namespace = null } = asked;
   const reach = world.contextRef !== null ? [] : clusters.length === 0 ? "all" : clusters;
@@ -55,7 +54,6 @@ function sourcesText({ sources: { transparency, renewalInfo, revocation } }: Con
   ].join(", ");
 }
 
-/** What every target of a run shares. */
 export async function composePorts(
   settings: ComposedSettings,
   world: RunWorld,

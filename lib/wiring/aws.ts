@@ -42,7 +42,6 @@ export function secretValues(world: AwsWorld): SecretValues {
   };
 }
 
-/** Text of one object; `null` where there is none. */
 export async function readRemote(url: string, env: Environment): Promise<string | null> {
   const { readS3Object } = await import("../adapters/aws/s3object.ts");
   return readS3Object(url, { env });

@@ -13,7 +13,6 @@ import { composeOpener, composeOpenerIfAny } from "./identity.ts";
 import { composeSettings, openBackups } from "./settings.ts";
 import { portsOf, type RunWorld } from "./world.ts";
 
-/** No identity at all is no error. @throws CertkeepError */
 export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<DrillPorts> {
   const settings = await composeSettings(world);
   return {

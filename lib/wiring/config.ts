@@ -103,7 +103,6 @@ async function loadPackaged(world: ConfigWorld): Promise<LoadedConfig> {
 export interface OwnTexts {
   /** The text that was checked, or written since; `null`: of neither. */
   read(file: string): Promise<string | null>;
-  /** Approves what was just written. */
   written(file: string, text: string): Promise<void>;
 }
 

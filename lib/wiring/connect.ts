@@ -89,13 +89,11 @@ export function contextSettings(
 
 type ConnectWorld = Pick<RunWorld, "env" | "nowMs" | "deployed" | "onUse">;
 
-/** What a cluster's connection depends on. */
 export type ConnectSettings = Pick<
   ClusterEntry,
   "name" | "kubeconfig" | "context" | "restoreKubeconfig" | "eks"
 >;
 
-/** @throws CertkeepError one plain message for each thing that can be wrong */
 export async function connectCluster(
   settings: ConnectSettings,
   purpose: Bearer,
@@ -159,7 +157,6 @@ export function asRole(
   });
 }
 
-/** @throws CertkeepError for a server whose certificate isn't checked */
 export function refuseInsecure(connection: Connection, name: string): void {
   if (!connection.insecure) return;
   throw new CertkeepError("kubeconfig_invalid", {

@@ -15,24 +15,19 @@ import { fqdnOf } from "../demo/secrets.ts";
 import { type DemoSlack, startDemoSlack } from "../demo/slack.ts";
 
 export interface DemoWorld {
-  /** Holds everything of the demo. */
   readonly folder: string;
-  /** The demo's `certkeep.yaml`. */
   readonly config: string;
   /** The time in the demo: hours ago until something goes wrong. */
   readonly nowMs: () => number;
-  /** Names that something happens to; domains. */
   readonly deleted: string;
   readonly emptied: string;
   /** A name that is issued without need, for a cause that its page names. */
   readonly raced: string;
   /** One Secret is deleted, and what is issued for it is lost; another one's fields are emptied. */
   lose(): void;
-  /** Lets a day pass. */
   sleep(): void;
   /** Of the certificate that a Secret named after its domain holds; `null` where it holds none. */
   serial(domain: string): string | null;
-  /** Holds the messages that were posted to it. */
   readonly slack: DemoSlack;
   stop(): Promise<void>;
 }
@@ -88,7 +83,6 @@ export async function startDemo(
 
 const LOST = "orders";
 
-/** @returns the path of `certkeep.yaml` */
 async function writeFiles(
   folder: string,
   authority: DemoAuthority,

@@ -26,11 +26,9 @@ export interface ComposedReport {
   readonly file: string | null;
   readonly ports: ReportPorts & { readonly issuance: NonNullable<ReportPorts["issuance"]> };
   readonly scope: ReportScope;
-  /** For references to webhooks. */
   readonly secrets: SecretValues;
 }
 
-/** @throws CertkeepError config_missing, config_invalid */
 export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
   const settings = await composeSettings({ ...world, reach: "none" });
   const { config, file, names, secrets, stores } = settings;
@@ -63,7 +61,6 @@ const WRITE_FAILURES: Readonly<Record<string, string>> = {
   ENOSPC: "no space left",
 };
 
-/** @throws CertkeepError usage, where the file can't be written */
 export async function writePage(file: string, cwd: string, html: string): Promise<void> {
   try {
     await writeFile(resolve(cwd, file), html);

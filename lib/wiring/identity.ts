@@ -19,7 +19,6 @@ type IdentityWorld = Pick<
 >;
 type IdentitySettings = Pick<ComposedSettings, "config" | "secrets">;
 
-/** @throws CertkeepError identity_invalid that says where it was looked for */
 export async function composeOpener(
   world: IdentityWorld,
   settings: IdentitySettings,
@@ -52,7 +51,6 @@ export async function composeOpenerIfAny(
     : createOpener([{ where: path, content: bytes }], world.askPassphrase);
 }
 
-/** Where init puts it. */
 function usualPath(): string {
   return join(localPaths().identities, "identity.txt");
 }

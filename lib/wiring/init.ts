@@ -40,7 +40,6 @@ export interface ComposedInit {
   readonly ports: InitPorts;
 }
 
-/** @throws CertkeepError usage, config_unapproved, config_invalid */
 export async function composeInit(world: InitWorld): Promise<ComposedInit> {
   const home = homeOf(world.env);
   const paths = localPaths();
@@ -101,7 +100,6 @@ function refuseUnread(existing: LoadedConfig | null, identity: string): void {
 }
 
 export interface CloudWorld extends InitWorld {
-  /** `--region`, or `null`. */
   readonly region: string | null;
   readonly cloudQuestions: CloudQuestions | null;
 }

@@ -18,12 +18,10 @@ import type { JudgeKit } from "../usecases/audit/context.ts";
  */
 const JUDGE_VERSION = 3;
 
-/** Anchors of a bare check and of Tailscale's shapes. */
 function defaultAnchors(): Anchors {
   return uniteAnchors(LETS_ENCRYPT.anchors, anchorsFromPem(...rootCertificates));
 }
 
-/** The issuers of a configuration whose files have been read. */
 function configuredIssuers(config: Config): Issuer[] {
   const pem = (source: PemSource): string => (source.kind === "pem" ? source.pem : "");
   return config.issuers.map(({ id, title, kind, anchors, intermediates, directory, limits }) =>
@@ -54,7 +52,6 @@ function bucketOf(setting: LimitSetting | null): { count: number; periodMs: numb
   return setting === null ? null : { count: setting.count, periodMs: setting.hours * HOUR_MS };
 }
 
-/** Limits that a configuration sets instead of documented ones. */
 export function limitOverrides(config: Config): LimitOverride[] {
   return config.limits.map(({ issuer, scope, count, hours }) => ({
     issuer,

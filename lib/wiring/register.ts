@@ -45,7 +45,6 @@ import type { RunWorld } from "./world.ts";
 export interface ComposedRegister {
   /** What the manifest that was applied already was printed for; `null`: that isn't known. */
   printed(): Promise<AccessPlan | null>;
-  /** Namespaces in which audits saw certificates of this cluster. */
   readonly namespacesSeen: readonly string[];
   readonly ports: RegisterPorts;
   /** The registration that is there, as far as it can be read. */
@@ -83,7 +82,6 @@ async function openRegistrations(
   });
 }
 
-/** @throws CertkeepError usage, for a name that can't be or is another's */
 export async function composeExisting(world: World, name: string): Promise<Existing> {
   if (!LABEL.test(name))
     throw new CertkeepError("usage", {
@@ -104,7 +102,6 @@ export async function composeExisting(world: World, name: string): Promise<Exist
   return { settings, registrations, existing, configured };
 }
 
-/** @throws CertkeepError usage, for an entry that can't be taken out of its file */
 async function configuredEntry(
   settings: ComposedSettings,
   name: string,
@@ -129,7 +126,6 @@ async function configuredEntry(
   };
 }
 
-/** @throws CertkeepError usage, for a name that the configuration itself gives */
 function refuseConfigured({ config, registered, file }: ComposedSettings, name: string): null {
   if (!config.clusters.some((entry) => entry.name === name) || registered.includes(name))
     return null;
@@ -254,7 +250,6 @@ function namespacesOf(state: StateDocument, atMs: number): string[] {
   return [...new Set(found)].toSorted();
 }
 
-/** @throws CertkeepError */
 export async function composeRemove(
   world: Omit<RegisterWorld, "brought" | "consent">,
   revoke: boolean,

@@ -11,7 +11,6 @@ import type { RegisteredCluster, Registry } from "../ports/registry.ts";
 /** Of which clusters the registration is read; the names of all are known anyhow. */
 export type Reach = "all" | "none" | readonly string[];
 
-/** A registry's secrets that are read at once. */
 const READ_AT_ONCE = 8;
 
 export interface ReadRegistry {
@@ -72,7 +71,6 @@ type ReadOne = {
   readonly error: CertkeepError | null;
 };
 
-/** Those that can be used, and what is wrong with each of the others. */
 function usable(
   results: readonly (ReadOne & { readonly name: string })[],
   config: Config,

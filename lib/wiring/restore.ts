@@ -29,7 +29,6 @@ export interface ComposedRestore {
   readonly ports: RestorePorts;
 }
 
-/** @throws CertkeepError for a configuration, a kubeconfig or an identity that can't be used */
 export async function composeRestore(world: RunWorld, asked: Asked): Promise<ComposedRestore> {
   const reach = world.contextRef === null ? [asked.cluster] : [];
   const settings = await composeSettings({ ...world, reach });

@@ -37,7 +37,6 @@ export interface Stores {
 
 /** Texts of kubeconfigs, which hold credentials. */
 export interface Kubeconfigs {
-  /** Of one that lies in no file, by cluster. @throws CertkeepError */
   read(cluster: string, bearer: Bearer): Promise<string>;
   /**
    * Of a file that belongs to the configuration; `null`: of another, which is read from the disk.
@@ -72,7 +71,6 @@ export async function openBackups(url: string | null, there: AwsWorld): Promise<
     : openBlobs(url, there);
 }
 
-/** @throws CertkeepError config_missing, config_invalid, store_unavailable */
 export async function composeSettings(world: World): Promise<ComposedSettings> {
   const loaded = await composeConfig(world);
   const { stores, aws, clusters } = loaded.config;

@@ -8,11 +8,8 @@ import type { Progress } from "../ports/runtime.ts";
 import { kitOf } from "./kit.ts";
 import type { ComposedSettings, World } from "./settings.ts";
 
-/** A context that a person names, as `--context` and `--kubeconfig` of kubectl do. */
 export interface ContextRef {
-  /** `null`: the current one. */
   readonly context: string | null;
-  /** `null`: what kubectl would take. */
   readonly kubeconfig: string | null;
 }
 

@@ -76,7 +76,6 @@ async function importFiles(
     for (const note of notes) writeLine(io.stderr, plain(`certkeep: ${note}`));
 }
 
-/** @throws CertkeepError usage */
 function placeOf(text: string): readonly [namespace: string, secret: string] {
   const [namespace = "", secret = "", ...rest] = text.split("/");
   if (namespace !== "" && secret !== "" && rest.length === 0) return [namespace, secret];

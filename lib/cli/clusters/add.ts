@@ -58,7 +58,6 @@ export function addCommand(io: Io): Command {
     });
 }
 
-/** What is done. */
 function withSteps(command: Command): Command {
   return command
     .option("-y, --yes", "Don't ask for confirmation")
@@ -70,7 +69,6 @@ function withSteps(command: Command): Command {
     .option("--kubeconfig <file>", "Use this kubeconfig of an administrator");
 }
 
-/** What may be read. */
 function withReach(command: Command): Command {
   return command
     .optionsGroup("Permissions:")
@@ -81,7 +79,6 @@ function withReach(command: Command): Command {
     .option("--with <parts>", "Ask for these as well as the registered ones", parseParts);
 }
 
-/** Who reads. */
 function withCredentials(command: Command): Command {
   return command
     .optionsGroup("Credentials:")
@@ -94,7 +91,6 @@ function withCredentials(command: Command): Command {
     .option("--allow-broad", "Accept a credential that can do more than needed");
 }
 
-/** What audits the cluster from within. */
 function withInside(command: Command): Command {
   return command
     .optionsGroup("Audit from inside:")

@@ -47,7 +47,6 @@ const DEFAULT_DAYS = 365;
 export const daysAsked = ({ days }: AddOptions): number =>
   days === undefined || days === "never" ? DEFAULT_DAYS : days;
 
-/** Whether options say what is to be read. */
 export function namesPlan(options: AddOptions): boolean {
   const { namespace, allNamespaces, secret, parts } = options;
   return [namespace, allNamespaces, secret, parts, options.with].some((one) => one !== undefined);
@@ -60,7 +59,6 @@ function isByName(options: AddOptions, existing: Existing): boolean {
   return existing === null ? options.secret !== undefined : existing.namespaces?.length === 0;
 }
 
-/** @throws CertkeepError usage */
 export function planOf(
   options: AddOptions,
   existing: Existing,
@@ -132,7 +130,6 @@ export function kindOf(
   return kind;
 }
 
-/** @throws CertkeepError usage */
 export function eksOf(options: AddOptions, existing: Existing, kind: AccessKind): EksAccess | null {
   if (kind !== "eks") return null;
   const eks = options.eks ?? existing?.eks;
@@ -151,7 +148,6 @@ export function eksOf(options: AddOptions, existing: Existing, kind: AccessKind)
   };
 }
 
-/** An option that may be given several times. */
 export function each<T>(
   parse: (text: string) => T,
 ): (text: string, before: readonly T[] | undefined) => readonly T[] {

@@ -31,7 +31,6 @@ const commented = (text: string): string =>
     .map((line) => `# ${line}`.trimEnd())
     .join("\n");
 
-/** The objects and the registration of a cluster, of which nothing is asked. */
 export function printManifest(
   io: Io,
   name: string,
@@ -102,7 +101,6 @@ function outside(where: string, url: string | null, form: RegExp, expected: stri
 
 type InsideConfig = Pick<Config, "recipients" | "stores" | "aws">;
 
-/** @throws CertkeepError usage */
 function storesOf(options: AddOptions, { stores }: InsideConfig) {
   const backups = outside(
     "--backups",

@@ -132,7 +132,6 @@ function isStoreTrouble(error: unknown): error is CertkeepError {
   );
 }
 
-/** Records a backup in a state. */
 export function noteBackup(
   state: StateDocument,
   { header }: BackupRecord,
@@ -159,15 +158,12 @@ export interface BackupRunOptions {
   readonly ports: AuditPorts;
   readonly settings: AuditSettings;
   readonly before: StateDocument;
-  /** What is backed up is recorded in it. */
   readonly state: StateDocument;
   readonly nowMs: number;
   readonly now: string;
-  /** Called for each way in which the store or the encryption failed. */
   failed(error: CertkeepError): void;
 }
 
-/** The backups of one audit of one cluster. */
 export class BackupRun {
   readonly counts = { made: 0, present: 0 };
   readonly #options: BackupRunOptions;

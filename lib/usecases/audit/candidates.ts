@@ -5,7 +5,6 @@ import type { ExtractedAccountKey, ExtractedPair, Extraction } from "../../secre
 import type { Secret } from "../../secret/secret.ts";
 import type { CertificateRecord } from "../../state/document.ts";
 
-/** Something that could be backed up. */
 export interface Candidate {
   readonly kind: "certificate" | "account-key";
   readonly base: string;

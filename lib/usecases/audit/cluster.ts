@@ -57,7 +57,6 @@ export interface SkippedSecret {
   readonly reason: "private_ca" | "selector" | "layout";
 }
 
-/** Time for what is asked besides Secrets, where nothing else bounds it. */
 export const OBSERVE_MS = 20_000;
 
 /**
@@ -210,7 +209,6 @@ class ClusterRun {
     this.#reported = evidence;
   }
 
-  /** The part of the state that this audit looks at. */
   #lookedAt(): StateDocument {
     return this.#only === null ? this.#state : ofNamespace(this.#state, this.#only);
   }
@@ -293,7 +291,6 @@ class ClusterRun {
   }
 }
 
-/** A copy of the stored state, for an audit to change. */
 function workingCopy(
   stored: StateDocument,
   { title, server, credential }: AuditTarget,

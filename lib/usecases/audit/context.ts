@@ -9,7 +9,6 @@ import type { ClusterReader, ClusterDiagnosis } from "../../ports/cluster.ts";
 import type { RenewalInfoSource, TransparencySource } from "../../ports/outside.ts";
 import type { RevocationLists } from "../revocation.ts";
 
-/** Anchors and issuers that verdicts rest on. */
 export interface JudgeKit {
   /**
    * What a Tailscale owner trusts: Mozilla's bundle and Let's Encrypt's roots, and configured
@@ -28,7 +27,6 @@ export interface JudgeKit {
 export interface AuditSettings {
   /** Names or patterns; `null`: everything that the credential may see. */
   readonly namespaces: readonly string[] | null;
-  /** Label selector for generic TLS, or `null`. */
   readonly selector: string | null;
   /** `namespace/name` of Secrets that are wanted whatever their shape. */
   readonly secrets: readonly string[];
@@ -36,7 +34,6 @@ export interface AuditSettings {
   readonly operatorSecret: string;
   /** `age1…`; none: no copy is made. */
   readonly recipients: readonly string[];
-  /** Cap of new copies a UTC day. */
   readonly copiesPerDay: number;
 }
 
@@ -83,7 +80,6 @@ export interface OutsidePorts {
     readonly source: TransparencySource;
     readonly domains: readonly string[] | null;
   } | null;
-  /** When issuers suggest to renew certificates. */
   readonly renewalInfo: RenewalInfoSource | null;
   readonly revocation: RevocationLists | null;
   /**
@@ -91,11 +87,9 @@ export interface OutsidePorts {
    * after all of them. Default 10 s.
    */
   readonly withinMs?: number;
-  /** A signal that is aborted after so many ms. */
   readonly endsIn: (ms: number) => AbortSignal;
 }
 
-/** A signal that ends asking others in time. */
 export function outsideSignal(
   { endsIn, withinMs = OUTSIDE_MS }: OutsidePorts,
   signal: AbortSignal | undefined,
@@ -117,7 +111,6 @@ export interface AuditPorts {
   readonly outside?: OutsidePorts;
   readonly kit: JudgeKit;
   readonly progress: Progress;
-  /** Aborted when the run has to end: what isn't read by then is said. */
   readonly signal?: AbortSignal;
   /** When `signal` will be aborted, ms since 1970; absent where nothing ends the run. */
   readonly deadlineMs?: number;
@@ -126,7 +119,6 @@ export interface AuditPorts {
    * does.
    */
   readonly timer?: Timer;
-  /** Time for that, of one cluster, ms. */
   readonly observeMs?: number;
   /** `true`: nothing is written anywhere, and the instant of the verdicts is `clock`'s. */
   readonly dryRun: boolean;

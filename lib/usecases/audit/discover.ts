@@ -12,7 +12,6 @@ import { secretEntries, standingRecord, standingSecrets } from "../../state/secr
 import type { AuditTarget } from "./context.ts";
 import { type WriterHint, writerHint } from "./observe/writers.ts";
 
-/** A Secret whose values are wanted. */
 export interface Wanted {
   readonly namespace: string;
   readonly name: string;
@@ -51,7 +50,6 @@ export interface Discovery {
    * told of isn't among them.
    */
   readonly writers: ReadonlyMap<string, WriterHint>;
-  /** What was looked through, in words. */
   readonly scopes: readonly string[];
   readonly shortfalls: readonly Shortfall[];
 }
@@ -89,7 +87,6 @@ class Discoverer {
   readonly #writers = new Map<string, WriterHint>();
   readonly #scopes: string[] = [];
   readonly #shortfalls: Shortfall[] = [];
-  /** Namespaces that may not be listed. */
   readonly #unlisted: string[] = [];
   readonly #listed = new Set<string>();
   #everywhere = false;
@@ -221,7 +218,6 @@ class Discoverer {
     return this.#target.reader.presence(ref);
   }
 
-  /** Whether nothing is known to be or to have been there. */
   #isUnrecorded(name: string): boolean {
     return ![...secretEntries(this.#state)].some(({ namespace }) => namespace === name);
   }
@@ -235,13 +231,11 @@ class Discoverer {
     );
   }
 
-  /** Whether this audit looks there at all. */
   #isLookedAt(namespace: string): boolean {
     const { only = null } = this.#target;
     return only === null || namespace === only;
   }
 
-  /** @returns how many Secrets are in scope */
   async #list(scope: Scope): Promise<number> {
     const selected = await this.#selection(scope);
     const met = new Set<string>();

@@ -11,14 +11,11 @@ import type { AuditTarget } from "./context.ts";
 
 export interface Identified {
   readonly target: AuditTarget;
-  /** Of the state. */
   readonly key: string;
   readonly look:
     | { readonly ok: true; readonly seen: ClusterIdentity; readonly isPinned: boolean }
     | { readonly ok: false; readonly error: CertkeepError };
-  /** The state as it is stored, or an empty one. */
   readonly stored: StateDocument;
-  /** `null`: none is stored yet. */
   readonly revision: string | null;
   /** The state that the cluster had before it had this name; `null`: none is taken over. */
   readonly earlier: StateDocument | null;

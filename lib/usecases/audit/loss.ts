@@ -17,7 +17,6 @@ import {
   standingSecrets,
 } from "../../state/secrets.ts";
 
-/** Parents asked about in one audit. */
 const PARENTS_AT_MOST = 500;
 const ASKS_AT_ONCE = 16;
 
@@ -77,7 +76,6 @@ const NAMESPACE_INCIDENTS = {
   }),
 } as const;
 
-/** Records as one incident what was lost with many others. */
 export function markMassLoss(state: Secrets, nowMs: number): void {
   const incident = massLossOf(state, nowMs);
   if (incident === null) return;
@@ -112,7 +110,6 @@ async function singleLoss(
   return wants === undefined || isStillWanted(key, record, wants) ? "lost" : "replaced";
 }
 
-/** Whether a parent still wants a certificate for a name that the Secret's were for. */
 function isStillWanted(
   key: string,
   record: SecretRecord,

@@ -78,7 +78,6 @@ class Gathered {
   }
 }
 
-/** The pods that may issue; a namespace whose pods can't be listed is told by a look of its own. */
 async function listPods(
   writers: readonly Writer[],
   context: ObserveContext,

@@ -14,7 +14,6 @@ import { askRenewalInfo } from "./outside/renewalinfo.ts";
 import { askRevocations } from "./outside/revocations.ts";
 import { isUnread, OutsideRun } from "./outside/run.ts";
 
-/** Whether issuers are asked in this run. */
 export function asksIssuers({ outside, dryRun }: Pick<AuditPorts, "outside" | "dryRun">): boolean {
   return (
     outside !== undefined &&

@@ -10,7 +10,6 @@ import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts"
 import type { Discovery, Shortfall, Wanted } from "./discover.ts";
 
 export interface ReadTasks {
-  /** Called once for each Secret that was read. */
   take(key: string, secret: Secret): Promise<void>;
   /** Whether a Secret that no listing told of is as it was recorded. */
   unchanged(key: string, stamp: Pick<SecretMeta, "uid" | "resourceVersion">): boolean;

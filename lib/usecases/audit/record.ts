@@ -43,7 +43,6 @@ export interface RecordedSecret {
   readonly candidates: readonly Candidate[];
 }
 
-/** `previous`: what was last known of it. */
 export async function recordSecret(
   secret: Secret,
   previous: SecretRecord | null,

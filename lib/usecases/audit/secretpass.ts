@@ -26,7 +26,6 @@ export interface SecretPassOptions {
   readonly target: AuditTarget;
   readonly ports: AuditPorts;
   readonly before: StateDocument;
-  /** The state that this audit works on. */
   readonly state: StateDocument;
   readonly nowMs: number;
   readonly now: string;
@@ -37,7 +36,6 @@ export class SecretPass {
   readonly backups: BackupRun;
   readonly #options: SecretPassOptions;
   readonly #recording: Omit<RecordContext, "lost">;
-  /** Asked for by name, and not there. */
   readonly #absentKeys = new Set<string>();
 
   constructor(options: SecretPassOptions) {
@@ -72,7 +70,6 @@ export class SecretPass {
     };
   }
 
-  /** @throws CertkeepError where the cluster can't be read on; what was read by then counts */
   async run(): Promise<Discovery> {
     const { target, ports, before } = this.#options;
     const discovery = await discover(

@@ -31,11 +31,8 @@ type Failure = Exclude<PostResult, { ok: true }>;
 
 export interface RouteOutcome {
   readonly name: string;
-  /** Messages delivered in this run. */
   readonly delivered: number;
-  /** Messages still queued. */
   readonly waiting: number;
-  /** Of this run, or `null`. */
   readonly failure: CertkeepError | null;
 }
 

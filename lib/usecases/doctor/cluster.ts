@@ -193,7 +193,6 @@ class ClusterCheck {
       });
   }
 
-  /** When the credential ends. */
   #checkEnd({ expiresAtMs }: ExaminedConnection, bearer: Bearer): void {
     const { access } = this.#cluster;
     const nowMs = this.#ports.clock.nowMs();
@@ -214,7 +213,6 @@ class ClusterCheck {
     this.#put(id, levels[level], observed, this.#repair);
   }
 
-  /** @returns what the credential should be able to do and can't */
   async #checkPermissions(
     connection: ExaminedConnection,
     bearer: Bearer,

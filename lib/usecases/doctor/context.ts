@@ -22,11 +22,8 @@ export interface ExaminedCluster extends ClusterEntry {
 }
 
 export interface ExaminedConnection {
-  /** `https://HOST:PORT` */
   readonly server: string;
-  /** The server's certificate isn't checked. */
   readonly insecure: boolean;
-  /** Milliseconds since 1970. */
   readonly expiresAtMs: number | null;
   readonly self: SelfAccess;
   readonly reader: ClusterReader;
@@ -35,7 +32,6 @@ export interface ExaminedConnection {
 
 export interface IdentityFacts {
   readonly where: string;
-  /** Recipients that it stands for. */
   readonly recipients: readonly string[];
   /** Others than this user may read the file. */
   readonly shared: boolean;
@@ -47,7 +43,6 @@ export interface IdentityFacts {
 
 export interface ExaminedRoute {
   readonly name: string;
-  /** `null`: its webhook can't be used, as `problem` says. */
   readonly poster: Poster | null;
   readonly problem: CertkeepError | null;
 }
@@ -70,7 +65,6 @@ export interface DoctorPorts {
     /** The registration itself can be read, so registering again keeps what it says. */
     readonly isReadable: boolean;
   }[];
-  /** `null`: there is none here. @throws CertkeepError */
   identity(): Promise<IdentityFacts | null>;
   /** Where clusters are registered for everybody; `null`: in files. */
   readonly registry: {
@@ -82,9 +76,7 @@ export interface DoctorPorts {
   readonly topic: AlarmTopic | null;
   readonly backups: BlobStore;
   readonly states: StateStore;
-  /** @throws CertkeepError */
   connect(cluster: ExaminedCluster, bearer: Bearer): Promise<ExaminedConnection>;
-  /** @throws CertkeepError */
   routes(): Promise<readonly ExaminedRoute[]>;
   readonly sendTest: boolean;
   readonly clock: Clock;

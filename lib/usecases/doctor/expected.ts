@@ -16,7 +16,6 @@ export function planOfEntry(cluster: ExaminedCluster): AccessPlan {
   return { parts, namespaces: patterns ? null : cluster.namespaces, secrets: cluster.secrets };
 }
 
-/** Whether restores have a credential of their own. */
 export function hasRestoring({ restoreKubeconfig, eks }: ExaminedCluster): boolean {
   return restoreKubeconfig !== null || eks?.restoreRole != null;
 }

@@ -90,7 +90,6 @@ export async function examineBackup(
   return { copy: { ...base, header, ...verdictOf(copy, nowMs) }, opened: copy };
 }
 
-/** What the header alone shows to be wrong. */
 function headerProblem(
   stored: StoredCopy | null,
   recordedDigest: string | undefined,

@@ -18,12 +18,10 @@ import type { DrillPorts } from "../drill.ts";
 import { changeState } from "../states.ts";
 import type { Examined } from "./examine.ts";
 
-/** Name of the document in a state store. */
 export const DRILL_NAME = "drill";
 
 const drillDocument = z.looseObject({
   format: z.number(),
-  /** RFC 3339. */
   at: z.string(),
   /** Copies that were looked at, and of them those that could not be opened. */
   copies: z.number(),
@@ -46,15 +44,11 @@ export function formatDrill(note: Pick<DrillNote, "at" | "copies" | "unreadable"
 
 /** Copies of one cluster that are told one by one; the rest are counted. */
 const UNREADABLE_TOLD = 20;
-/** Characters of what was found wrong. */
 const DETAIL_MAX = 200;
 
-/** What one drill found in one cluster. */
 export interface ClusterDrill {
-  /** All versions that it looked at. */
   readonly looked: ReadonlySet<string>;
   readonly unreadable: readonly UnreadableBackup[];
-  /** Versions that retention removed. */
   readonly removed: ReadonlySet<string>;
   /** Whether it looked at all that the cluster has; else the rest of the last record stands. */
   readonly isComplete: boolean;
@@ -94,7 +88,6 @@ function withDrill(state: StateDocument, found: ClusterDrill, at: string): State
   };
 }
 
-/** @returns states that could not be written */
 export async function recordDrill(
   states: StateStore,
   known: ReadonlyMap<string, StateDocument>,

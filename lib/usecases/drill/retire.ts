@@ -106,7 +106,6 @@ async function markRetired(
   }
 }
 
-/** @returns what became of them, for people */
 async function purgeKeys(
   keys: ReadonlySet<string>,
   unlisted: readonly CertkeepError[],

@@ -38,7 +38,6 @@ export interface ImportedStandby {
 /** Reasons of the judge that a standby may have: it is of another origin. */
 const ORIGIN: ReadonlySet<string> = new Set(["unknown_issuer", "missing_intermediate"]);
 
-/** @throws CertkeepError usage for a pair that could never serve */
 export async function importStandby(
   request: StandbyRequest,
   ports: AuditPorts,

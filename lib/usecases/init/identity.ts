@@ -36,7 +36,6 @@ export async function provideIdentity(places: InitPlaces, ports: InitPorts): Pro
   return { path, action: "created", recipients: [recipient] };
 }
 
-/** Of the places where one may be, the first that has one. */
 export async function findIdentity(places: InitPlaces, ports: InitPorts): Promise<Provided | null> {
   for (const path of places.identityChosen ? places.identities.slice(0, 1) : places.identities) {
     const found = await readIdentity(path, ports);

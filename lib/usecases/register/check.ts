@@ -18,7 +18,6 @@ const SETTLE_MS = 300;
 const TOLD = 8;
 const SHOWN_NAMES = 5;
 
-/** Those of `questions` that the server answers with no. */
 export async function missingOf(
   self: SelfAccess,
   questions: readonly Question[],
@@ -32,7 +31,6 @@ export async function missingOf(
   return answers.filter((question) => question !== null);
 }
 
-/** What isn't granted, once the server has had time to learn of what was applied. */
 async function settledMissing(
   self: SelfAccess,
   plan: AccessPlan,

@@ -23,7 +23,6 @@ export interface SeenCluster {
   readonly earlier: StateDocument | null;
 }
 
-/** @throws CertkeepError for a cluster that can't be registered under this name */
 export async function examineCluster(
   request: RegisterRequest,
   ports: RegisterPorts,
@@ -123,7 +122,6 @@ function judgeVersion(
     );
 }
 
-/** @returns whether another cluster is to become the successor of the one that is recorded */
 async function judgeIdentity(
   seen: ClusterIdentity,
   request: RegisterRequest,

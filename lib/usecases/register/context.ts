@@ -24,7 +24,6 @@ export interface RegisterRequest {
   readonly rebuilt: boolean;
 }
 
-/** A credential in use. */
 export interface OpenedCredential {
   readonly self: SelfAccess;
   readonly reader: ClusterReader;
@@ -34,7 +33,6 @@ export interface OpenedCredential {
 }
 
 export interface RegisterPorts {
-  /** The administrator's. */
   readonly registrar: Registrar;
   readonly self: SelfAccess;
   readonly reader: ClusterReader;
@@ -53,7 +51,6 @@ export interface RegisterPorts {
     /** @returns whether it was taken out; else somebody changed the file meanwhile */
     remove(): Promise<boolean>;
   } | null;
-  /** Other clusters that certkeep.yaml names. */
   readonly otherNames: readonly string[];
   readonly registrations: Registrations;
   readonly states: StateStore;

@@ -152,7 +152,6 @@ export function refuseShort(
   });
 }
 
-/** @throws CertkeepError usage */
 export function sameUid(
   context: ClusterIdentity,
   seen: ClusterIdentity,
@@ -199,7 +198,6 @@ export async function firstLook(
   }
 }
 
-/** The access entries by which EKS lets the roles in. */
 export function accessEntryCommands({ kind, eks, name, plan }: RegisterRequest): string[] {
   if (kind !== "eks" || eks === null) return [];
   return bearersOf(plan).flatMap((bearer) => {

@@ -208,7 +208,6 @@ function keyOf({ kind, namespace, name }: ObjectName): string {
   return `${kind}/${namespace ?? ""}/${name}`;
 }
 
-/** How an object is found and removed again. */
 export function nameOf(object: AccessObject): ObjectName {
   return {
     apiVersion: object.apiVersion,

@@ -15,7 +15,6 @@ import type { CopyReader } from "../copies.ts";
 import type { RekeyedCopy, RekeyPorts } from "../rekey.ts";
 import { openCopy } from "../restore/open.ts";
 
-/** A new version, and the one that it takes the place of. */
 export interface Move {
   readonly from: string;
   readonly to: string;
@@ -26,7 +25,6 @@ export interface Move {
 export interface RekeyContext {
   readonly ports: RekeyPorts;
   readonly backups: CopyReader;
-  /** Keys that the store has. */
   readonly listed: ReadonlySet<string>;
   readonly recipients: readonly string[];
 }
@@ -98,7 +96,6 @@ function open(
   }));
 }
 
-/** @throws CertkeepError where the new version can't be written, or doesn't count */
 async function reencrypt(
   record: BackupRecord,
   context: RekeyContext,

@@ -59,7 +59,6 @@ export interface RestoredItem {
   readonly outcome: Outcome;
   /** What went wrong, or what is worth knowing of how it went; `null` for nothing. */
   readonly message: string | null;
-  /** Code of an error, where it failed. */
   readonly code: string | null;
 }
 
@@ -68,7 +67,6 @@ export interface RestoreReport {
   readonly title: string;
   readonly server: string;
   readonly mode: RestoreRequest["mode"];
-  /** What comes before everything else. */
   readonly warnings: readonly PlanWarning[];
   /** Facts alone: the plan's writes, which hold key bytes, end with the run. */
   readonly items: readonly RestoredItem[];

@@ -24,7 +24,6 @@ export interface FollowContext {
   readonly event: (message: string) => void;
 }
 
-/** @returns what became of the items at `waiting`, by their index */
 export async function follow(
   waiting: readonly number[],
   results: Map<number, RestoredItem>,

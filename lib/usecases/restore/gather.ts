@@ -33,7 +33,6 @@ async function unrecordedCopies(
   backups: CopyReader,
 ): Promise<{
   readonly found: Record<string, KnownCopy>;
-  /** What could not be looked at. */
   readonly problems: readonly string[];
 }> {
   const found: Record<string, KnownCopy> = {};
@@ -78,7 +77,6 @@ export interface Chosen {
   readonly choices: readonly Choice[];
   readonly copies: Readonly<Record<string, KnownCopy>>;
   readonly backups: CopyReader;
-  /** Backups that no audit recorded and that could not be looked at. */
   readonly problems: readonly string[];
 }
 
@@ -232,7 +230,6 @@ function accountsOfLeaves(
   return accounts;
 }
 
-/** Looks at every place that a copy may go to. */
 export async function lookAtCluster(
   wanted: readonly Wanted[],
   source: Source,

@@ -64,7 +64,6 @@ function parseLease(text: string): Held | null {
   return parsed.success && untilMs !== null ? { ...parsed.data, untilMs } : null;
 }
 
-/** A lease of this run from now on. */
 function leaseOf({ clock, holder }: LeasePorts, process: ProcessMark | null): string {
   return format({ holder, untilMs: clock.nowMs() + LEASE_MS, process });
 }

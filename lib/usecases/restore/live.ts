@@ -27,7 +27,6 @@ export const MANAGED_SELECTOR = `${LABEL.managed}=true,${OF_TYPE}!=certs,${OF_TY
 /** Secrets that hold an ACME account key for certificates of others. */
 const HOLDS_ACCOUNTS: ReadonlySet<Shape> = new Set(["proxygroup-state", "acme-accounts"]);
 
-/** Everything that was read so far; also the view for planning. */
 export class LiveCluster implements LiveViews {
   readonly #reader: ClusterReader;
   readonly #context: LiveContext;
@@ -79,7 +78,6 @@ export class LiveCluster implements LiveViews {
     ]);
   }
 
-  /** Reads all places of interest. */
   async read(progress: (done: number, total: number) => void): Promise<void> {
     const places = [...this.#interests.keys()].map((key): SecretPlace => ({
       namespace: key.slice(0, key.indexOf("/")),

@@ -159,7 +159,6 @@ function unknown(gap: RevocationGap): Revocation {
   return { state: "unknown", gap };
 }
 
-/** Asks each list once a run. */
 export function createRevocationAsker(
   ports: Pick<RestorePorts, "revocation" | "kit" | "clock">,
 ): AskRevocation {

@@ -73,7 +73,6 @@ function questionsOf({ action, namespace, createNamespace }: SecretWrite): Denie
   return createNamespace ? [made, ...secrets] : secrets;
 }
 
-/** @throws CertkeepError usage */
 export async function confine(
   asked: { readonly cluster: string; readonly from: string | null; readonly seen: ClusterIdentity },
   pairs: readonly RestorePair[],

@@ -41,7 +41,6 @@ const OUTCOME_OF_RULE: Readonly<Record<PlanItem["rule"], Outcome>> = {
   later: "later",
 };
 
-/** What became of an item that isn't written. */
 export function settled(item: PlanItem, message: string | null = null): RestoredItem {
   return { item, outcome: OUTCOME_OF_RULE[item.rule], message, code: null };
 }
@@ -100,7 +99,6 @@ const MAYBE: ReadonlySet<string> = new Set([
   "cluster_answer_invalid",
 ]);
 
-/** The same items planned again from what is there now. */
 async function replan(
   place: { readonly namespace: string; readonly name: string },
   indexes: readonly number[],
@@ -221,7 +219,6 @@ async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<b
   }
 }
 
-/** What a write was to bring about. */
 interface Attempt {
   readonly items: readonly PlanItem[];
   readonly indexes: readonly number[];
@@ -229,7 +226,6 @@ interface Attempt {
   readonly before: LiveSecret | null;
 }
 
-/** Reads back what the server holds, and judges it. */
 async function confirm(
   write: SecretWrite,
   { items, indexes, note, before }: Attempt,

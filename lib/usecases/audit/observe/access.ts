@@ -16,7 +16,6 @@ import { statusOf, statusCode } from "./sourcestatus.ts";
 import { type Writer, type WrittenShape, writes } from "./writers.ts";
 
 const ASKS_AT_ONCE = 8;
-/** Questions in one audit. */
 const MAX_ASKED = 200;
 /** How long an answer that it is allowed is taken for granted. */
 const TRUST_MS = 6 * 3_600_000;
@@ -46,7 +45,6 @@ interface Question {
   readonly last: AccessAnswer | null;
 }
 
-/** The account that writes; `null` where it isn't known. */
 function accountOf(
   writer: Writer,
   pods: readonly PodFacts[],

@@ -107,7 +107,6 @@ function breath(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** @throws CertkeepError where the log can't be had */
 export async function readContainer(
   target: ContainerTarget,
   context: ContainerContext,

@@ -8,11 +8,8 @@ export interface ObserveContext {
   readonly diagnosis: ClusterDiagnosis;
   /** The state as it stands after reading. */
   readonly state: StateDocument;
-  /** What audits before this one were told. */
   readonly before: Observations;
-  /** Known ones. */
   readonly issuers: readonly Pick<Issuer, "id" | "directory">[];
   readonly nowMs: number;
-  /** Aborted when the time for all this is over. */
   readonly signal: AbortSignal;
 }

@@ -40,7 +40,6 @@ function signOf({
   };
 }
 
-/** Namespaces of the Secrets, and of what they were made for. */
 function namespacesOf(writers: readonly Writer[]): readonly string[] {
   const parents = writers.flatMap(({ record }) =>
     record?.parent?.kind === "Ingress" && record.parent.namespace !== null

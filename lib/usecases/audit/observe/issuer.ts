@@ -26,7 +26,6 @@ export interface ClaimSource {
    * or isn't known; `undefined`: the pod's spec sets none.
    */
   readonly directory: string | undefined;
-  /** What the pod stored. */
   readonly own: readonly StoredCertificate[];
   /** What all of Tailscale's pods in this cluster stored. */
   readonly all: readonly StoredCertificate[];

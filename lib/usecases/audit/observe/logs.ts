@@ -24,9 +24,7 @@ import { readBefore, statusCode, statusOf } from "./sourcestatus.ts";
 import { containerOf, mayIssue, type Writer, writes } from "./writers.ts";
 
 const PODS_AT_ONCE = 4;
-/** Pods read in one audit. */
 const MAX_PODS = 200;
-/** Of one log, and of all in one audit. */
 const LOG_BYTES = 4 * 1024 * 1024;
 const ALL_BYTES = 32 * 1024 * 1024;
 /** A line may be under way when a log is read. */
@@ -38,7 +36,6 @@ export interface LogsRead {
   readonly evidence: Evidence;
 }
 
-/** Signals counted on from those before. */
 function countOn(before: readonly LogSignal[], readings: readonly LogReading[]): LogSignal[] {
   const keyOf = ({ kind, code, domain, where }: LogSignal): string =>
     JSON.stringify([kind, code, domain, where]);
@@ -116,7 +113,6 @@ interface PodLog {
   readonly last: SourceStatus | null;
 }
 
-/** What was read longest ago first. */
 function podLogs(pods: readonly PodFacts[], before: readonly SourceStatus[]): readonly PodLog[] {
   const statuses = new Map(
     before.filter(({ source }) => source === "logs").map((status) => [status.scope, status]),
@@ -188,7 +184,6 @@ interface Known {
   readonly context: ObserveContext;
 }
 
-/** What one log claims, and for which sets it is complete. */
 function evidenceOf(
   { pod, directory }: PodLog,
   read: ContainerRead,

@@ -8,7 +8,6 @@ import type { SecretMeta } from "../../../secret/secret.ts";
 import type { CertificateRecord, SecretRecord, StateDocument } from "../../../state/document.ts";
 import { heldIn, secretEntries } from "../../../state/secrets.ts";
 
-/** What a listing shows of a Secret that a node of Tailscale writes. */
 export interface WriterHint {
   readonly shape: Shape;
   /** Name of its ProxyGroup; `null` for none. */
@@ -53,7 +52,6 @@ export interface Writer {
   readonly secret: string;
   readonly shape: WrittenShape;
   readonly group: string | null;
-  /** Names of its certificates, as far as they are known. */
   readonly domains: readonly string[];
   /** What it held when it was last complete. */
   readonly lastCertificates: readonly Pick<CertificateRecord, "domain" | "issuer">[];
@@ -72,7 +70,6 @@ function domainsOf(record: SecretRecord): readonly string[] {
   return [...new Set(domains)];
 }
 
-/** Of a state as it stands after reading, and of what the listing showed. */
 export function writersOf(
   state: StateDocument,
   hints: ReadonlyMap<string, WriterHint>,

@@ -8,7 +8,6 @@ import { isUnread, type LiveRecord, type OutsideRun, pauseMs } from "./run.ts";
 
 /** Until a certificate that the issuer doesn't know, or answers nonsense on, is tried again. */
 const UNKNOWN_MS = DAY_MS;
-/** Certificates asked about in one run. */
 const ASKED_AT_MOST = 300;
 /** Invalid answers after which the issuer is left alone. */
 const INVALID_AT_MOST = 3;

@@ -17,7 +17,6 @@ import { type LiveRecord, type OutsideRun, PAUSE_MS } from "./run.ts";
 
 /** A list is reissued every few hours, and says itself until when it holds at most. */
 const LIST_MS = 6 * HOUR_MS;
-/** Lists fetched in one run. */
 const LISTS_AT_MOST = 50;
 const FETCHES_AT_ONCE = 2;
 
@@ -54,7 +53,6 @@ export async function askRevocations(run: OutsideRun, lists: RevocationLists): P
     );
 }
 
-/** The certificates of each list that may say something new by now. */
 function dueLists(run: OutsideRun): readonly LiveRecord[][] {
   const known = new Map(
     run.before.revocations.map((answer) => [`${answer.issuer} ${answer.serial}`, answer]),

@@ -102,7 +102,6 @@ function liveIn(state: StateDocument, nowMs: number): LiveRecord[] {
   return [...live.values()];
 }
 
-/** How long a source that failed is left alone. */
 export function pauseMs(retryMs: number | null): number {
   return retryMs === null ? PAUSE_MS : Math.min(DAY_MS, Math.max(MINUTE_MS, retryMs));
 }
