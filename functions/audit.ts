@@ -99,7 +99,6 @@ async function isDone(
     log.error("a message that can't be read: it goes to the dead-letter queue", {
       message: id,
       found: parsed.found,
-      expected: parsed.expected,
       receives,
     });
     return false;

@@ -21,7 +21,7 @@ export interface Look {
 export function lookAtConfig(text: string | null, packagingAlone: boolean): Look {
   if (text === null) {
     const absent =
-      `${NAME}: none beside serverless.yml; expected the one that the functions work by. Make ` +
+      `${NAME}: there is none beside serverless.yml, and the functions need one. Make ` +
       `it: ${INIT}`;
     return packagingAlone ? { mistake: null, notes: [absent] } : { mistake: absent, notes: [] };
   }

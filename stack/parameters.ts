@@ -1,7 +1,7 @@
 /**
  * The parameters of a deployment as serverless.yml and `--param` give them: text or numbers, which
  * are checked here before anything is made. Absent is an empty text. A mistake names the parameter,
- * what was found and what was expected.
+ * its value and what it must be.
  */
 import { meant } from "../lib/config/problem.ts";
 
@@ -80,11 +80,8 @@ const VISIBILITY_FACTOR = 6;
 
 function refuse(name: string, found: unknown, expected: string): Error {
   // A proxy's URL may have a password in it.
-  return mistake(
-    `parameter ${name}: found ` +
-      `${name === "httpsProxy" ? "something else" : JSON.stringify(found)}; expected ` +
-      `${expected}`,
-  );
+  const value = name === "httpsProxy" ? "invalid (not shown)" : JSON.stringify(found);
+  return mistake(`parameter ${name} is ${value}. It must be ${expected}.`);
 }
 
 /**
@@ -102,8 +99,7 @@ export function refuseUnknown(names: readonly string[]): void {
     if ((NAMES as readonly string[]).includes(name)) continue;
     const near = meant(name, NAMES);
     throw mistake(
-      `parameter ${JSON.stringify(name)}: doesn't exist; expected one of ` +
-        `${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
+      `parameter ${JSON.stringify(name)} doesn't exist. Use one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
     );
   }
 }
@@ -120,7 +116,7 @@ class Reader {
     const value = this.#given[name] ?? "";
     if (value === "") return null;
     if (typeof value !== "string" || !form.test(value))
-      throw refuse(name, value, `${expected}, or nothing`);
+      throw refuse(name, value, `${expected}, or empty`);
     return value;
   }
 
@@ -141,7 +137,7 @@ class Reader {
         : [value];
     return items.map((item) => {
       if (typeof item !== "string" || !form.test(item))
-        throw refuse(name, item, `${expected}; several with a comma between`);
+        throw refuse(name, item, `${expected}. Separate several by commas`);
       return item;
     });
   }
@@ -192,7 +188,7 @@ function times(
     throw refuse(
       "visibilitySeconds",
       visibilitySeconds,
-      `at least ${least}, six times the time-out, or a message may be given to a second function ` +
+      `at least ${least} (six times the time-out), so that no second function gets a message ` +
         "while the first still works on it",
     );
   const logRetentionDays = read.integer("logRetentionDays", 1, 3653);
@@ -200,7 +196,7 @@ function times(
     throw refuse(
       "logRetentionDays",
       logRetentionDays,
-      `what CloudWatch takes: ${[...RETENTION_DAYS].join(", ")}`,
+      `a number of days that CloudWatch accepts: ${[...RETENTION_DAYS].join(", ")}`,
     );
   const intervalMinutes = read.integer("intervalMinutes", 1, 1440);
   return { timeoutSeconds, visibilitySeconds, intervalMinutes, logRetentionDays };
@@ -216,17 +212,16 @@ function network(
     "a security group's id",
   );
   if ((subnets.length === 0) !== (securityGroups.length === 0))
-    throw refuse(
-      subnets.length === 0 ? "subnets" : "securityGroups",
-      "none",
-      "both subnets and securityGroups, or neither",
+    throw mistake(
+      `parameter ${subnets.length === 0 ? "subnets" : "securityGroups"} is empty. Set both ` +
+        "subnets and securityGroups, or neither.",
     );
   const httpsProxy = read.text(
     "httpsProxy",
     /^https?:\/\/[^\s/@]+\/?$/,
     "the URL of a proxy with neither user nor path, such as http://proxy.example.com:3128",
   );
-  const noProxy = read.text("noProxy", /^[^\s]+$/, "hosts with a comma between");
+  const noProxy = read.text("noProxy", /^[^\s]+$/, "hosts, separated by commas");
   return { subnets, securityGroups, httpsProxy, noProxy };
 }
 
@@ -245,7 +240,7 @@ function parseTags(given: unknown): Record<string, string> {
   return Object.fromEntries(
     pairs.map(([key, value]) => {
       if (!/^[\w .:/+@-]{1,128}$/.test(key) || typeof value !== "string" || value.length > 256)
-        throw refuse("tags", `${key}=${String(value)}`, "key=value, several with a comma between");
+        throw refuse("tags", `${key}=${String(value)}`, "key=value. Separate several by commas");
       return [key, value];
     }),
   );

@@ -8,7 +8,7 @@ import { queue } from "./queue.ts";
 import { roles } from "./roles.ts";
 import { storage } from "./storage.ts";
 
-/** @throws Error that names a parameter, what was found and what was expected */
+/** @throws Error that names a parameter, its value and what it must be */
 export function createStack(given: Given, stage: string, region: string): object {
   const parameters = parseParameters(given, stage, region);
   const { subnets, securityGroups, intervalMinutes } = parameters;

@@ -39,9 +39,8 @@ export function deployedConfig(config: Config, env: Environment): Config {
     if (text === undefined || text === "") return null;
     if (form.test(text)) return text;
     throw new CertkeepError("config_invalid", {
-      where: `the function's environment, ${name}`,
-      found: "another form of text (not shown)",
-      expected,
+      where: "the function's environment",
+      found: `${name} isn't ${expected} (its value isn't shown)`,
       todo: "Deploy again",
     });
   };
@@ -143,7 +142,7 @@ export const REMOTE_CONFIG =
 export function refuseFiles(config: Config, url: string): void {
   const found: string[] = [];
   const shared = (setting: string, isFile: boolean, instead: string): void => {
-    if (isFile) found.push(`${setting}: a file; expected ${instead}`);
+    if (isFile) found.push(`${setting} is a file. Use ${instead}`);
   };
   const isFile = (text: string | null): boolean => text?.startsWith("file:") === true;
   shared("stores.backups", isFile(config.stores.backups), "s3:// or secretsmanager://");
@@ -185,7 +184,7 @@ export function refuseFiles(config: Config, url: string): void {
   if (found.length === 0) return;
   throw new CertkeepError("config_invalid", {
     where: url,
-    found: "files, which whoever reads it elsewhere hasn't",
+    found: "it names files that don't exist elsewhere",
     lines: found.map((line) => `  ${line}`),
   });
 }

@@ -11,7 +11,7 @@ import { CertkeepError } from "../error.ts";
 import { FORCIBLE, type PlanCode } from "../restoreplan/objection.ts";
 import { flag, orElse, orNull, text } from "./field.ts";
 import { LABEL } from "./form.ts";
-import { described, isSecretive, meant, pathText, shown } from "./problem.ts";
+import { described, isSecretive, meant, pathText } from "./problem.ts";
 
 /** Formats of a message that this version works. */
 const MESSAGE_FORMAT = 1;
@@ -32,7 +32,7 @@ export function formatMessage({ cluster, queuedAt, intervalMinutes }: AuditMessa
 
 type ParsedMessage =
   | { readonly ok: true; readonly message: AuditMessage }
-  | { readonly ok: false; readonly found: string; readonly expected: string };
+  | { readonly ok: false; readonly found: string };
 
 const messageBody = z.looseObject({
   format: z.literal(MESSAGE_FORMAT),
@@ -43,12 +43,11 @@ const messageBody = z.looseObject({
 
 /** Total: any text gives a message or what is wrong with it. */
 export function parseMessage(body: string): ParsedMessage {
-  const expected = `a message of format ${MESSAGE_FORMAT}, as dispatch queues it`;
   let raw: unknown;
   try {
     raw = JSON.parse(body);
   } catch {
-    return { ok: false, found: `${body.length} characters that are no JSON`, expected };
+    return { ok: false, found: `its ${body.length} characters aren't JSON` };
   }
   const format =
     typeof raw === "object" && raw !== null
@@ -57,16 +56,14 @@ export function parseMessage(body: string): ParsedMessage {
   if (format !== MESSAGE_FORMAT)
     return {
       ok: false,
-      found: typeof format === "number" ? `format ${format}` : "no format",
-      expected,
+      found:
+        typeof format === "number"
+          ? `it has format ${format}, not ${MESSAGE_FORMAT}`
+          : `it has no format ${MESSAGE_FORMAT}`,
     };
   const parsed = z.safeParse(messageBody, raw);
   if (!parsed.success)
-    return {
-      ok: false,
-      found: `${String(parsed.error.issues[0]?.path[0] ?? "the whole")} of another kind`,
-      expected,
-    };
+    return { ok: false, found: `its ${String(parsed.error.issues[0]?.path[0])} is invalid` };
   const { cluster, queuedAt, intervalMinutes } = parsed.data;
   return { ok: true, message: { cluster, queuedAt, intervalMinutes } };
 }
@@ -119,8 +116,8 @@ export function parseAuditEvent(event: unknown): AuditEvent {
     if (!parsed.success)
       throw new CertkeepError("usage", {
         where: "event",
-        found: `Records without ${String(parsed.error.issues[0]?.path.at(-1) ?? "messages")}`,
-        expected: "messages of the queue, each with messageId and body",
+        found: `Records has no valid ${String(parsed.error.issues[0]?.path.at(-1))}`,
+        todo: "Pass messages of the queue, each with messageId and body",
       });
     const receipts = parsed.data.Records.map(({ messageId, body, attributes = {} }): Receipt => ({
       id: messageId,
@@ -136,9 +133,9 @@ export function parseAuditEvent(event: unknown): AuditEvent {
       where: "event",
       found:
         typeof event === "object"
-          ? "clusters that is no list of names"
-          : `a ${typeof event}${typeof event === "string" ? `, ${shown(event)}` : ""}`,
-      expected: '{"clusters": ["prod"]}, or {} for all',
+          ? "clusters isn't a list of names"
+          : `it is ${described(event, null, false)}, not an object`,
+      todo: 'Pass {"clusters": ["prod"]}, or {} for all',
     });
   return { kind: "direct", clusters: parsed.data.clusters ?? [] };
 }
@@ -150,7 +147,7 @@ const NAMES =
   `a list of domains, Secrets, NAMESPACE/SECRET or patterns, at most ${MAX_NAMES}, none of them ` +
   "a key or token";
 const INSTANT = "an instant such as 2026-12-24T18:00:00Z";
-const FORCE = `a list of what is to be overridden, of: ${FORCIBLE.join(", ")}`;
+const FORCE = `a list of what to override, of: ${FORCIBLE.join(", ")}`;
 
 const restoredName = z.string(NAMES).check(
   z.minLength(1, NAMES),
@@ -158,7 +155,7 @@ const restoredName = z.string(NAMES).check(
   z.refine((given) => !isSecretive(given), NAMES),
 );
 
-/** A restore as it is asked for. The message of each check is what was expected. */
+/** A restore as it is asked for. The message of each check is what the field must be. */
 const restoreEvent = z.strictObject({
   cluster: text(CLUSTER, LABEL),
   /** Domains, Secrets, `namespace/secret`, patterns. */
@@ -173,9 +170,7 @@ const restoreEvent = z.strictObject({
     text("the version of a backup, or its first 8 digits at least", /^[0-9a-f]{8,64}$/i),
   ),
   /** `false`: a plan. */
-  apply: flag(
-    "true, in small letters and without quotes, to restore; false, or left out, for a plan",
-  ),
+  apply: flag("true (small letters, without quotes) to restore, or false for a plan"),
   unrecorded: flag("true or false"),
   standby: flag("true or false"),
   force: orElse(z.array(z.enum(FORCIBLE as [PlanCode, ...PlanCode[]], FORCE), FORCE), []),
@@ -190,62 +185,47 @@ const FIELDS = Object.keys(restoreEvent._zod.def.shape);
 /** Fields that somebody may know from the command line, with what to do instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   rebuilt:
-    "That a cluster was rebuilt is for a person to say: certkeep clusters add NAME --rebuilt  " +
-    "  The function then restores to the successor",
+    "A person confirms that a cluster was rebuilt; the function then restores to the successor: " +
+    "certkeep clusters add NAME --rebuilt",
   as:
-    "Another place is named on the command line: certkeep restore CLUSTER NAME --as " +
+    "To restore to another place, use the command line: certkeep restore CLUSTER NAME --as " +
     "NAMESPACE/NAME",
   follow:
-    "Run it again while the cluster comes up: it does what is left. Or follow it from the " +
-    "command line: certkeep restore CLUSTER --all --apply --follow 30m",
-  identity: "Where the identity is, the deployment says",
+    "Run it again while the cluster comes up: it does what is left. Or use the command line: " +
+    "certkeep restore CLUSTER --all --apply --follow 30m",
+  identity: "The deployment names the identity",
 };
 
 const EXAMPLE = '{"cluster": "prod", "names": ["shop.example.com"], "apply": true}';
 
 /** @throws CertkeepError usage, naming the field */
 export function parseRestoreEvent(event: unknown): RestoreEvent {
-  const wrong = (
-    field: string | null,
-    found: string,
-    expected: string,
-    todo?: string,
-  ): CertkeepError =>
-    new CertkeepError("usage", {
-      where: field === null ? "restore event" : `restore event, ${pathText([field])}`,
-      found,
-      expected,
-      ...(todo === undefined ? {} : { todo }),
-    });
+  const wrong = (found: string, todo: string): CertkeepError =>
+    new CertkeepError("usage", { where: "restore event", found, todo });
   if (typeof event !== "object" || event === null || Array.isArray(event))
-    throw wrong(null, described(event, null, true), `an object such as ${EXAMPLE}`);
+    throw wrong(`it is ${described(event, null, true)}`, `Pass an object such as ${EXAMPLE}`);
   const parsed = restoreEvent.safeParse(event);
   if (parsed.success) {
     const { names, all, namespace, version, asOf } = parsed.data;
     if (names.length === 0 && !all && namespace === null && version === null && asOf === null)
       throw wrong(
-        null,
-        "nothing to restore",
-        `names, namespace, version, or all, as in ${EXAMPLE}`,
+        "it names nothing to restore",
+        `Add names, namespace, version or all, as in ${EXAMPLE}`,
       );
     return parsed.data;
   }
   const { issues } = parsed.error;
   const unknown = issues.find((issue) => issue.code === "unrecognized_keys")?.keys[0];
   if (unknown !== undefined)
-    throw wrong(
-      unknown,
-      "a field that doesn't exist",
-      `one of ${FIELDS.join(", ")}`,
-      insteadOf(unknown),
-    );
+    throw wrong(`${pathText([unknown])} isn't a field`, insteadOf(unknown));
   const field = String(issues[0]?.path[0]);
   const value = (event as Readonly<Record<string, unknown>>)[field];
-  throw wrong(field, described(value, null, true), issues[0]?.message ?? "");
+  throw wrong(`${field} is ${described(value, null, true)}`, `It must be ${issues[0]?.message}`);
 }
 
-function insteadOf(field: string): string | undefined {
-  if (Object.hasOwn(ELSEWHERE, field)) return ELSEWHERE[field];
+function insteadOf(field: string): string {
+  const elsewhere = Object.hasOwn(ELSEWHERE, field) ? ELSEWHERE[field] : undefined;
   const near = meant(field, FIELDS);
-  return near === null ? undefined : `Did you mean "${near}"?`;
+  const fields = `Use one of ${FIELDS.join(", ")}`;
+  return elsewhere ?? (near === null ? fields : `${fields}. Did you mean "${near}"?`);
 }

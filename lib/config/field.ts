@@ -23,7 +23,7 @@ export function text(expected: string, form: RegExp) {
 /** At least one item; each counts once. */
 export function list<T extends z.ZodMiniType>(item: T, expected: string) {
   return z.pipe(
-    z.array(item, expected).check(z.minLength(1, `${expected}, with one item at least`)),
+    z.array(item, expected).check(z.minLength(1, `${expected} with at least one item`)),
     z.transform((given: z.output<T>[]): readonly z.output<T>[] => [...new Set(given)]),
   );
 }
@@ -68,7 +68,7 @@ export const recipient = z
     z.regex(/^age1[02-9ac-hj-np-z]{58}$/, RECIPIENT),
     z.refine(
       isRecipient,
-      `${RECIPIENT}; its checksum doesn't fit, so a character is wrong or missing`,
+      `${RECIPIENT}. Its checksum doesn't match, so a character is wrong or missing`,
     ),
   );
 export const path = text("the path of a file, in one line", /^[^\r\n\0]+$/);

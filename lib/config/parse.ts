@@ -3,12 +3,12 @@
  * once, each with its line and column. Total: no text makes it throw. Nothing is read or resolved
  * here.
  *
- * What is wrong with a configuration though each setting alone is right: names used twice,
- * references to nothing, and an entry that would mute everything.
+ * It also finds what is wrong though each setting alone is right: names used twice, references to
+ * nothing, and an entry that would mute everything.
  */
 import type * as z from "zod/mini";
 import { NO_SETTINGS, registrationSchema } from "./cluster.ts";
-import { described, meant, pathText, type Problem } from "./problem.ts";
+import { described, meant, pathText, type Problem, shown, subjectOf } from "./problem.ts";
 import { type Config, configSchema, DEFAULT_CONFIG } from "./schema.ts";
 import { decodeText, type Located, nearest, parseTree, type Tree } from "./yaml.ts";
 
@@ -17,8 +17,9 @@ interface Fault {
   readonly path: readonly PropertyKey[];
   /** The place is the key's, not the value's. */
   readonly atKey: boolean;
+  /** What follows the setting's path; `null`: what its value is. */
   readonly found: string | null;
-  readonly expected: string;
+  readonly todo: string;
   readonly suggestion: string | null;
 }
 
@@ -38,8 +39,8 @@ function spanning(value: unknown): Fault[] {
   ];
 }
 
-function faultAt(path: Fault["path"], expected: string, found: string | null = null): Fault {
-  return { path, atKey: false, found, expected, suggestion: null };
+function faultAt(path: Fault["path"], found: string | null, todo: string): Fault {
+  return { path, atKey: false, found, todo, suggestion: null };
 }
 
 function usedTwice(value: unknown, section: readonly string[], key: string): Fault[] {
@@ -50,15 +51,16 @@ function usedTwice(value: unknown, section: readonly string[], key: string): Fau
     if (typeof name !== "string") return [];
     const before = first.get(name);
     if (before === undefined) first.set(name, index);
-    const expected = `a ${key} of its own; ${section.join(".")}[${before}] has the same`;
-    return before === undefined ? [] : [faultAt([...section, index, key], expected)];
+    if (before === undefined) return [];
+    const found = `is ${shown(name)}, and ${section.join(".")}[${before}] has the same`;
+    return [faultAt([...section, index, key], found, `Give each its own ${key}`)];
   });
 }
 
 function builtIn(item: unknown, index: number): Fault[] {
   const id = memberOf(item, "id");
   return typeof id === "string" && BUILT_IN_ISSUERS.includes(id)
-    ? [faultAt(["issuers", index, "id"], "another id; this one is built in")]
+    ? [faultAt(["issuers", index, "id"], `is "${id}", which is built in`, "Choose another id")]
     : [];
 }
 
@@ -68,22 +70,23 @@ function limitFaults(value: unknown): Fault[] {
   return itemsOf(value, "limits").flatMap((item, index) => {
     if (typeof item !== "object" || item === null) return [];
     const scopes = ["domain", "names"].filter((key) => memberOf(item, key) !== undefined);
-    const found =
-      scopes.length === 0 ? "a limit that says not what it holds for" : "a limit with both";
+    const found = scopes.length === 0 ? "has no domain and no names" : "has both domain and names";
     const issuer = memberOf(item, "issuer");
+    const ids = `It must be an issuer's id: ${issuers.join(", ")}`;
     return [
-      ...(scopes.length === 1 ? [] : [faultAt(["limits", index], "either domain or names", found)]),
+      ...(scopes.length === 1 ? [] : [faultAt(["limits", index], found, "Give it one of the two")]),
       ...(typeof issuer !== "string" || issuers.includes(issuer)
         ? []
-        : [faultAt(["limits", index, "issuer"], `an issuer's id: ${issuers.join(", ")}`)]),
+        : [faultAt(["limits", index, "issuer"], null, ids)]),
     ];
   });
 }
 
 function sameCluster(item: unknown, index: number): Fault[] {
   const from = memberOf(item, "from");
+  const todo = "Name another cluster: restoring a cluster's own backups needs no pair";
   return typeof from === "string" && from === memberOf(item, "to")
-    ? [faultAt(["restores", index, "to"], "another cluster; a cluster's own copies need no pair")]
+    ? [faultAt(["restores", index, "to"], null, todo)]
     : [];
 }
 
@@ -94,8 +97,8 @@ function ignoresAll(item: unknown, index: number): Fault[] {
     : [
         faultAt(
           ["ignore", index],
-          "at least one of cluster, namespace, name and code",
-          "an entry that would ignore everything",
+          "would ignore everything",
+          "Give it at least one of cluster, namespace, name and code",
         ),
       ];
 }
@@ -176,7 +179,8 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
         within.map((one) => ({ ...one, path: [...issue.path, ...one.path] })),
         schema,
       );
-    if (issue.code !== "unrecognized_keys") return [faultAt(issue.path, issue.message)];
+    if (issue.code !== "unrecognized_keys")
+      return [faultAt(issue.path, null, `It must be ${issue.message}`)];
     const allowed = keysAt(schema, issue.path);
     return issue.keys.map((key) => {
       const near = meant(key, allowed);
@@ -184,8 +188,8 @@ function issuesOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodMiniType): F
       return {
         path: [...issue.path, key],
         atKey: true,
-        found: "a setting that doesn't exist",
-        expected: allowed.length === 0 ? "no settings here" : `one of ${allowed.join(", ")}`,
+        found: "isn't a setting",
+        todo: allowed.length === 0 ? "Remove it" : `Use one of ${allowed.join(", ")}`,
         suggestion: near !== null ? `Did you mean "${near}"?` : elsewhere,
       };
     });
@@ -254,25 +258,23 @@ function hides(path: readonly PropertyKey[]): boolean {
 }
 
 const IDENTITY_HINT =
-  "This is an identity (a private key): take it out of this file, and make a new one, since " +
-  "this one has been copied";
+  "This is an identity (a private key). Remove it from this file and make a new one, since this " +
+  "one is disclosed";
 
 function placed(fault: Fault, root: Located, tree: Tree, file: string): Problem | null {
   const { node, keyAt, whole } = nearest(root, fault.path);
   if (node.refused) return null;
   const missing = !whole;
   const place = tree.place(fault.atKey ? keyAt : node.at);
+  const path = pathText(fault.path);
+  const value = missing ? "missing" : described(node.value, node.written, hides(fault.path));
   const holdsIdentity = typeof node.value === "string" && /AGE-SECRET-KEY/i.test(node.value);
   return {
     file,
     ...place,
-    path: pathText(fault.path),
-    found:
-      fault.found ??
-      (missing
-        ? "nothing; it is required"
-        : described(node.value, node.written, hides(fault.path))),
-    expected: fault.expected,
+    path,
+    found: `${subjectOf(path)} ${fault.found ?? `is ${value}`}`,
+    todo: fault.todo,
     suggestion:
       fault.suggestion ??
       (holdsIdentity ? IDENTITY_HINT : missing || fault.atKey ? null : hintFor(node, fault)),
@@ -292,7 +294,7 @@ function hintFor(node: Located, fault: Fault): string | null {
     written !== null &&
     /^[\w.+-]{1,64}$/.test(written)
   ) {
-    return `If a text is meant, put it in quotes: "${written}"`;
+    return `To make it a text, put it in quotes: "${written}"`;
   }
   return fault.path[0] === "stores" && typeof value === "string"
     ? storeHint(String(fault.path.at(-1)), value)
@@ -302,12 +304,12 @@ function hintFor(node: Located, fault: Fault): string | null {
 function storeHint(key: string, value: string): string | null {
   if (key === "registry")
     return value.startsWith("secretsmanager:")
-      ? "A prefix holds letters, digits and /_+=.@-, and neither begins nor ends with /"
-      : "Without it, registrations lie in clusters/ beside this file";
+      ? "A prefix consists of letters, digits and /_+=.@-, and doesn't begin or end with /"
+      : "Without it, registrations are in clusters/ beside this file";
   if (key === "state" && value.startsWith("secretsmanager:"))
-    return "Secrets Manager doesn't keep states, which change at each audit: name a bucket";
+    return "Secrets Manager can't store states, which change at each audit. Name a bucket";
   if (value.startsWith("s3:"))
-    return "A bucket has 3 to 63 small letters, digits, - and .; after it comes no / at the end";
+    return "A bucket has 3 to 63 small letters, digits, - and . Don't end the URL with /";
   return value.includes(":") ? null : "Write file: before the folder";
 }
 

@@ -1,12 +1,9 @@
 /**
- * What is wrong in a configuration file, as data: where, what was found, what was expected, what to
- * write.
+ * What is wrong in a configuration file, as data: where, what, and what to write instead.
  *
  * Invariant: no problem shows the value of a secret. A value is shown only if it is short and looks
  * like a name, a path or a pattern; where a setting refers to a secret, not even then (see
  * `described`).
- *
- * What somebody probably meant.
  */
 import { closest, distance } from "fastest-levenshtein";
 import { CertkeepError } from "../error.ts";
@@ -21,20 +18,17 @@ export interface Problem {
   readonly column: number;
   /** `clusters[0].namespaces[1]`; empty for the file as a whole. */
   readonly path: string;
+  /** A clause that names the setting: `clusters[0].name is missing`. */
   readonly found: string;
-  readonly expected: string;
-  /** What to write instead, or `null` where nothing is near. */
+  readonly todo: string;
+  /** What was probably meant; `null`: nothing is near. */
   readonly suggestion: string | null;
 }
 
-/** `certkeep.yaml:3:5: recipents: found …; expected …. Did you mean "recipients"?`, one line. */
-export function problemLine(problem: Problem): string {
-  const path = problem.path === "" ? "" : ` ${problem.path}:`;
-  const hint = problem.suggestion === null ? "" : `. ${problem.suggestion}`;
-  return (
-    `${problem.file}:${problem.line}:${problem.column}:${path} found ${problem.found}; expected ` +
-    `${problem.expected}${hint}`
-  );
+/** `certkeep.yaml:3:5: recipents isn't a setting. …. Did you mean "recipients"?`, one line. */
+export function problemLine({ file, line, column, found, todo, suggestion }: Problem): string {
+  const hint = suggestion === null ? "" : `. ${suggestion}`;
+  return `${file}:${line}:${column}: ${found}. ${todo}${hint}`;
 }
 
 /** Problems that one message lists; it says how many more there are. */
@@ -46,7 +40,7 @@ export function invalidConfig(where: string, problems: readonly Problem[]): Cert
   if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
   return new CertkeepError("config_invalid", {
     where,
-    found: problems.length === 1 ? "a mistake" : `${problems.length} mistakes`,
+    found: `invalid configuration (${problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`})`,
     lines,
   });
 }
@@ -84,32 +78,30 @@ export function shown(text: string): string {
 }
 
 /**
- * A value in words. `written` is how a number or truth value stands in the file; `secret` hides
- * every text.
+ * A value in words, to follow "is". `written` is how a number or truth value stands in the file;
+ * `secret` hides every text.
  */
 export function described(value: unknown, written: string | null, secret: boolean): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "nothing after the colon";
+  if (value === undefined) return "missing";
+  if (value === null) return "empty";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   switch (typeof value) {
     case "object":
       return "a group of settings";
     case "string":
-      return secret ? "a text that is not shown here" : shown(value);
+      return secret ? "a text that isn't shown here" : shown(value);
     case "number":
-      return secret
-        ? "a number"
-        : `the number ${shown(written ?? String(value)).replaceAll('"', "")}`;
+      return secret ? "a number" : shown(written ?? String(value)).replaceAll('"', "");
     case "boolean":
-      return `the truth value ${value}`;
+      return String(value);
     default:
       return "something else";
   }
 }
 
 /**
- * `clusters[0].name` of `["clusters", 0, "name"]`; keys that may be a secret or aren't words are
- * told by their length.
+ * `clusters[0].name` of `["clusters", 0, "name"]`; a key that may be a secret or isn't a word is
+ * shown by its length.
  */
 export function pathText(path: readonly PropertyKey[]): string {
   let text = "";
@@ -122,6 +114,11 @@ export function pathText(path: readonly PropertyKey[]): string {
     }
   }
   return text;
+}
+
+/** What a sentence about the setting at `path` begins with. */
+export function subjectOf(path: string): string {
+  return path === "" ? "the file" : path;
 }
 
 /** Words that people bring along from elsewhere. */

@@ -78,17 +78,16 @@ export function parseRegistered(text: string, where: string): RegisteredDocument
     registered,
     text,
     where,
-    "a registration and its kubeconfig",
+    "registration and kubeconfig",
   );
-  if (kubeconfig.trim() === "") throw half(where, "a registration without its kubeconfig", "both");
+  if (kubeconfig.trim() === "") throw half(where, "the registration has no kubeconfig");
   return { registration, kubeconfig };
 }
 
 /** @returns the kubeconfig of the restoring credential. @throws CertkeepError config_invalid */
 export function parseRestoring(text: string, where: string): string {
-  const { kubeconfig } = parseAs(restoring, text, where, "a kubeconfig");
-  if (kubeconfig.trim() === "")
-    throw half(where, "an empty kubeconfig", "that of the restoring credential");
+  const { kubeconfig } = parseAs(restoring, text, where, "kubeconfig");
+  if (kubeconfig.trim() === "") throw half(where, "the restoring kubeconfig is empty");
   return kubeconfig;
 }
 
@@ -96,17 +95,13 @@ function parseAs<T extends z.ZodMiniType>(
   schema: T,
   text: string,
   where: string,
-  expected: string,
+  fields: string,
 ): z.infer<T> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw half(
-      where,
-      text.trim() === "" ? "an empty secret" : "text that isn't JSON",
-      `{"format": ${FORMAT}, …}`,
-    );
+    throw half(where, text.trim() === "" ? "the secret is empty" : "the secret isn't JSON");
   }
   const { format } =
     typeof value === "object" && value !== null && "format" in value
@@ -115,23 +110,21 @@ function parseAs<T extends z.ZodMiniType>(
   if (Number.isInteger(format) && format !== FORMAT) {
     throw new CertkeepError("config_invalid", {
       where,
-      found: `the format ${String(format)}`,
-      expected: `format ${FORMAT}, which this version reads`,
+      found: `it has format ${String(format)}, and this version reads format ${FORMAT}`,
       todo: "Use the version of certkeep that wrote it, or a later one",
     });
   }
   const parsed = schema.safeParse(value);
   if (format !== FORMAT || !parsed.success)
-    throw half(where, "an incomplete secret", `{"format": ${FORMAT}, …} with ${expected}`);
+    throw half(where, `the secret lacks "format": ${FORMAT}, or ${fields}`);
   return parsed.data;
 }
 
-function half(where: string, found: string, expected: string): CertkeepError {
+function half(where: string, found: string): CertkeepError {
   const name = where.split("/").at(-1) ?? "";
   return new CertkeepError("config_invalid", {
     where,
     found,
-    expected,
     todo: LABEL.test(name)
       ? `Register the cluster again: certkeep clusters add ${name}`
       : "Register the cluster again",
@@ -153,20 +146,16 @@ export function registeredEntry(
   if (!LABEL.test(name))
     throw new CertkeepError("config_invalid", {
       where,
-      found: "a name that no cluster can have",
-      expected: "small letters, digits and -",
+      found: "no cluster can have this name",
+      todo: "Use small letters, digits and -",
     });
   const parsed = parseRegistration(registration, where);
   if (!parsed.ok) throw invalidConfig(where, parsed.problems);
   const { kubeconfig, restoreKubeconfig } = parsed.entry;
   if (kubeconfig !== null)
-    throw half(
-      where,
-      "the path of a kubeconfig",
-      "none: in a registry the kubeconfig is part of the registration",
-    );
+    throw half(where, "it names a kubeconfig's path, but a registry holds the kubeconfig itself");
   if (restoreKubeconfig !== null && restoreKubeconfig !== own)
-    throw half(where, "another restoreKubeconfig than its own", own);
+    throw half(where, `its restoreKubeconfig isn't ${own}`);
   return { name, ...parsed.entry, kubeconfig: where };
 }
 
@@ -190,10 +179,10 @@ export function refuseSameRole(
   if (other === undefined) return;
   throw new CertkeepError("config_invalid", {
     where: `${where}: eks.role`,
-    found: `the EKS name and the role of cluster ${other.name} as well`,
-    expected:
-      "a role of its own for each registration, since a token is bound to the cluster's name " +
-      "alone and could be replayed at the other",
+    found:
+      `cluster ${other.name} has the same EKS name and role, so a token for one could be ` +
+      "replayed at the other",
+    todo: "Give each registration a role of its own",
   });
 }
 

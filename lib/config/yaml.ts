@@ -17,7 +17,7 @@ import {
   type Document,
   type ParsedNode,
 } from "yaml";
-import { pathText, shown, type Problem } from "./problem.ts";
+import { pathText, type Problem, subjectOf } from "./problem.ts";
 import { tokensOf, type TokenLimits } from "./tokens.ts";
 
 /** Bytes; a configuration of a thousand clusters takes about 200 kB. */
@@ -52,33 +52,30 @@ export type TreeResult =
   | { readonly tree: Tree; readonly problems: Problem[] }
   | { readonly tree: null; readonly problems: Problem[] };
 
-/** Expectations by the codes of the parser's errors. */
-const SYNTAX: Readonly<Record<string, readonly [found: string, expected: string]>> = {
-  TAB_AS_INDENT: ["a tab as indentation", "spaces"],
+/** What is wrong and what to do, by the codes of the parser's errors. */
+const SYNTAX: Readonly<Record<string, readonly [found: string, todo: string]>> = {
+  TAB_AS_INDENT: ["the line is indented with a tab", "Use spaces"],
   BAD_INDENT: [
-    "a line that is indented otherwise than its neighbours, or a bracket that isn't closed",
-    "the same indentation for what belongs together",
+    "the indentation differs from that of the neighbouring lines, or a bracket isn't closed",
+    "Give the same indentation to what belongs together",
   ],
-  MISSING_CHAR: ["a quote, bracket, colon or `-` missing", "text that is complete"],
+  MISSING_CHAR: ["a quote, bracket, colon or `-` is missing", "Add it"],
   BLOCK_AS_IMPLICIT_KEY: [
-    "a second `key:` within one value",
-    "one `key: value` a line, and quotes round a value that holds `: `",
+    "the value holds a second `key:`",
+    "Write one `key: value` a line, and put a value that holds `: ` in quotes",
   ],
-  MULTILINE_IMPLICIT_KEY: ["a key without a colon", "`key: value`"],
-  NON_STRING_KEY: ["a key that isn't plain text", "a word before the colon"],
-  BAD_SCALAR_START: ["a value that begins with a character that YAML reserves", "quotes round it"],
+  MULTILINE_IMPLICIT_KEY: ["the key has no colon", "Write `key: value`"],
+  NON_STRING_KEY: ["the key isn't plain text", "Put a word before the colon"],
+  BAD_SCALAR_START: ["the value begins with a character that YAML reserves", "Put it in quotes"],
   BAD_DQ_ESCAPE: [
-    "an escape after `\\` that YAML doesn't know",
-    "single quotes, or `\\\\` for a backslash",
+    "YAML doesn't know the escape after `\\`",
+    "Use single quotes, or `\\\\` for a backslash",
   ],
-  BAD_DIRECTIVE: ["a `%` directive that isn't known", "none"],
-  TAG_RESOLVE_FAILED: ["a tag (`!…`)", "a plain value"],
-  BAD_ALIAS: [
-    "an alias (`*…`), which isn't taken here",
-    "the value itself; a text that begins with `*` stands in quotes",
-  ],
-  KEY_OVER_1024_CHARS: ["a key of more than 1,024 characters", "a setting's name"],
+  BAD_DIRECTIVE: ["YAML doesn't know this `%` directive", "Remove it"],
+  KEY_OVER_1024_CHARS: ["the key has more than 1,024 characters", "Use the name of a setting"],
 };
+
+const SAVE_AS_UTF8 = "Save the file as UTF-8";
 
 /** UTF-8 to text, or the place of the first octet that isn't. A byte order mark is dropped. */
 export function decodeText(
@@ -89,14 +86,14 @@ export function decodeText(
     line: number,
     column: number,
     found: string,
-    expected: string,
+    todo: string,
   ): { readonly problem: Problem } => ({
-    problem: { file, line, column, path: "", found, expected, suggestion: null },
+    problem: { file, line, column, path: "", found, todo, suggestion: null },
   });
   if (bytes.length > MAX_BYTES)
-    return fail(1, 1, `${bytes.length} bytes`, `a file of at most ${MAX_BYTES} bytes`);
+    return fail(1, 1, `the file has ${bytes.length} bytes`, `The limit is ${MAX_BYTES} bytes`);
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return fail(1, 1, "UTF-16", "UTF-8; save the file in that encoding");
+    return fail(1, 1, "the file is encoded in UTF-16", SAVE_AS_UTF8);
   }
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
@@ -106,8 +103,8 @@ export function decodeText(
     return fail(
       lines.length,
       (lines.at(-1) ?? "").length + 1,
-      "bytes that aren't UTF-8",
-      "UTF-8; save the file in that encoding",
+      "the bytes here aren't UTF-8",
+      SAVE_AS_UTF8,
     );
   }
 }
@@ -145,18 +142,24 @@ export function parseTree(input: string, file: string): TreeResult {
     offset: number,
     path: readonly PropertyKey[],
     found: string,
-    expected: string,
-    suggestion: string | null = null,
+    todo: string,
   ): void => {
-    problems.push({ file, ...place(offset), path: pathText(path), found, expected, suggestion });
+    problems.push({
+      file,
+      ...place(offset),
+      path: pathText(path),
+      found,
+      todo,
+      suggestion: null,
+    });
   };
   if (text.length > MAX_BYTES) {
-    tell(0, [], `${text.length} characters`, `a file of at most ${MAX_BYTES}`);
+    tell(0, [], `the file has ${text.length} characters`, `The limit is ${MAX_BYTES}`);
     return { tree: null, problems };
   }
   const read = tokensOf(text, LIMITS, lines);
   if (!read.ok) {
-    tell(read.offset, [], read.found, "a setting");
+    tell(read.offset, [], `the file has ${read.found}`, "No configuration needs so many");
     return { tree: null, problems };
   }
   const composer = new Composer({
@@ -167,12 +170,12 @@ export function parseTree(input: string, file: string): TreeResult {
   });
   const documents = [...composer.compose(read.tokens, false, text.length)];
   const lineOf = (offset: number): number => place(offset).line;
-  for (const { offset, found, expected } of syntaxFaults(documents, lineOf))
-    tell(offset, [], found, expected);
+  for (const { offset, found, todo } of syntaxFaults(documents, lineOf))
+    tell(offset, [], found, todo);
   if (problems.length > 0) return { tree: null, problems };
   const filled = documents.filter((document) => document.contents !== null);
   for (const extra of filled.slice(1))
-    tell(startOf(extra), [], "another document after `---`", "one document a file");
+    tell(startOf(extra), [], "a second document begins after `---`", "Keep only one");
   const contents = filled[0]?.contents ?? null;
   const root = contents === null ? null : locate(contents as ParsedNode, [], tell);
   return {
@@ -188,7 +191,7 @@ export function parseTree(input: string, file: string): TreeResult {
 function syntaxFaults(
   documents: readonly Document.Parsed[],
   lineOf: (offset: number) => number,
-): { offset: number; found: string; expected: string }[] {
+): { offset: number; found: string; todo: string }[] {
   const lines = new Set<number>();
   return documents
     .flatMap((document) => [...document.errors, ...document.warnings])
@@ -198,11 +201,11 @@ function syntaxFaults(
       const line = lineOf(offset);
       if (lines.has(line)) return [];
       lines.add(line);
-      const [found, expected] = SYNTAX[code] ?? [
-        "something that YAML doesn't allow here",
-        "`key: value`, or `- item` in a list",
+      const [found, todo] = SYNTAX[code] ?? [
+        "YAML doesn't allow this here",
+        "Write `key: value`, or `- item` in a list",
       ];
-      return [{ offset, found, expected }];
+      return [{ offset, found, todo }];
     });
 }
 
@@ -210,34 +213,28 @@ function startOf(document: Document.Parsed): number {
   return document.contents?.range[0] ?? document.range[0];
 }
 
-type Tell = (
-  offset: number,
-  path: readonly PropertyKey[],
-  found: string,
-  expected: string,
-  suggestion?: string | null,
-) => void;
+type Tell = (offset: number, path: readonly PropertyKey[], found: string, todo: string) => void;
 
 /** Depth is bounded by LIMITS, so recursion is safe here. */
 function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Located {
   const at = node.range[0];
   const members = new Map<PropertyKey, { keyAt: number; child: Located }>();
-  const refuse = (found: string, expected: string): Located => {
-    tell(at, path, found, expected);
+  const refuse = (found: string, todo: string): Located => {
+    tell(at, path, `${subjectOf(pathText(path))} ${found}`, todo);
     return { value: null, at, written: null, refused: true, members };
   };
   if (isAlias(node))
     return refuse(
-      "an alias (`*…`), which isn't taken here",
-      "the value itself; a text that begins with `*` stands in quotes",
+      "is an alias (`*…`), which certkeep doesn't accept",
+      "Write the value itself; put a text that begins with `*` in quotes",
     );
   if (node.anchor !== undefined)
     return refuse(
-      "an anchor (`&…`), which isn't taken here",
-      "the value itself; a text that begins with `&` stands in quotes",
+      "has an anchor (`&…`), which certkeep doesn't accept",
+      "Write the value itself; put a text that begins with `&` in quotes",
     );
   if (node.tag !== undefined && !isScalarTag(node))
-    return refuse("a tag (`!…`), which isn't taken here", "a plain value");
+    return refuse("has a tag (`!…`), which certkeep doesn't accept", "Remove the tag");
   if (isScalar(node))
     return { value: node.value, at, written: node.source ?? null, refused: false, members };
   if (isSeq(node)) {
@@ -248,7 +245,7 @@ function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Loc
     });
     return { value, at, written: null, refused: false, members };
   }
-  if (!isMap(node)) return refuse("something that isn't data", "a setting");
+  if (!isMap(node)) return refuse("isn't a value", "Write a setting");
   const value: Record<string, unknown> = {};
   for (const pair of node.items) {
     const key = isScalar(pair.key) ? String(pair.key.value) : "";
@@ -257,12 +254,7 @@ function locate(node: ParsedNode, path: readonly PropertyKey[], tell: Tell): Loc
     const child =
       pair.value === null ? emptyAt(keyAt) : locate(pair.value as ParsedNode, inner, tell);
     if (members.has(key)) {
-      tell(
-        keyAt,
-        inner,
-        `the key ${shown(key)} a second time`,
-        "each key once; the first one was taken before",
-      );
+      tell(keyAt, inner, `${pathText(inner)} is set a second time`, "Remove one of the two");
       continue;
     }
     members.set(key, { keyAt, child });

@@ -212,7 +212,7 @@ describe("certkeep init", () => {
     writeFileSync(join(work, "certkeep.yaml"), "recipents: []\n");
     const { code, stderr } = await certkeep(["init", "--yes", "--config", "certkeep.yaml"]);
     expect(code).toBe(2);
-    expect(stderr).toContain("certkeep.yaml:1:1: recipents: found a setting that doesn't exist");
+    expect(stderr).toContain("certkeep.yaml:1:1: recipents isn't a setting");
     expect(existsSync(identity)).toBe(false);
   });
 

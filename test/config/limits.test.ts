@@ -39,48 +39,46 @@ describe("limits", () => {
     [
       "neither domain nor names",
       "{count: 5}",
-      "c.yaml:2:6: limits[0]: found a limit that says not what it holds for; expected either " +
-        "domain or names",
+      "c.yaml:2:6: limits[0] has no domain and no names. Give it one of the two",
     ],
     [
       "both",
       "{domain: a.example.com, names: [a.example.com], count: 5}",
-      "c.yaml:2:6: limits[0]: found a limit with both; expected either domain or names",
+      "c.yaml:2:6: limits[0] has both domain and names. Give it one of the two",
     ],
     [
       "an issuer that nobody knows",
       "{issuer: corp, domain: a.example.com, count: 5}",
-      'c.yaml:2:14: limits[0].issuer: found "corp"; expected an issuer\'s id: letsencrypt, ' +
+      'c.yaml:2:14: limits[0].issuer is "corp". It must be an issuer\'s id: letsencrypt, ' +
         "letsencrypt-staging",
     ],
     [
       "no count",
       "{domain: a.example.com}",
-      "c.yaml:2:6: limits[0].count: found nothing; it is required; expected a whole number " +
-        "from 1 to 1000000",
+      "c.yaml:2:6: limits[0].count is missing. It must be a whole number from 1 to 1000000",
     ],
     [
       "a count of none",
       "{domain: a.example.com, count: 0}",
-      "c.yaml:2:36: limits[0].count: found the number 0; expected a whole number from 1 to 1000000",
+      "c.yaml:2:36: limits[0].count is 0. It must be a whole number from 1 to 1000000",
     ],
     [
       "half a certificate",
       "{domain: a.example.com, count: 0.5}",
-      "expected a whole number from 1 to 1000000",
+      "It must be a whole number from 1 to 1000000",
     ],
     [
       "no time at all",
       "{domain: a.example.com, count: 5, hours: 0}",
-      "expected a number of hours above 0, at most 8784",
+      "It must be a number of hours above 0, at most 8784",
     ],
     [
       "words for hours",
       "{domain: a.example.com, count: 5, hours: week}",
-      "expected a number of hours above 0, at most 8784",
+      "It must be a number of hours above 0, at most 8784",
     ],
-    ["a domain that is none", "{domain: localhost, count: 5}", "expected a registered domain"],
-    ["names that are none", "{names: [a b], count: 5}", "expected a host name"],
+    ["a domain that is none", "{domain: localhost, count: 5}", "It must be a registered domain"],
+    ["names that are none", "{names: [a b], count: 5}", "It must be a host name"],
     ["a misspelt key", "{domian: a.example.com, count: 5}", 'Did you mean "domain"?'],
   ])("are refused with %s", (_what, entry, message) => {
     expect(problems(`limits:\n  - ${entry}\n`).join("\n")).toContain(message);
@@ -93,10 +91,10 @@ describe("limits", () => {
       [],
     );
     expect(problems(issuer("{perSet: 5}")).join()).toContain(
-      "expected the settings count and hours",
+      "It must be the settings count and hours",
     );
     expect(problems(issuer("{perName: {count: 5}}")).join()).toContain(
-      "expected one of perSet, perDomain",
+      "Use one of perSet, perDomain",
     );
   });
 });

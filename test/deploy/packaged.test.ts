@@ -28,14 +28,14 @@ describe("the certkeep.yaml that is packaged", () => {
 
   it("is refused for a mistake, with its line and what was meant", () => {
     expect(lookAtConfig("\nrecipints: []\n", true).mistake).toMatch(
-      /certkeep\.yaml:2:1: recipints: .*Did you mean "recipients"\?/,
+      /certkeep\.yaml:2:1: recipints isn't a setting\. .*Did you mean "recipients"\?/,
     );
   });
 
   it("is refused for certificates in a file of their own, which no function has", () => {
     const anchors = (text: string): string => `issuers:\n  - id: corp\n    anchors: ${text}\n`;
     expect(lookAtConfig(anchors("corp.pem"), false).mistake).toContain(
-      "issuers[0].anchors: a file; expected the certificates themselves",
+      "issuers[0].anchors is a file. Use the certificates themselves",
     );
   });
 

@@ -46,39 +46,42 @@ describe("parameters", () => {
   it.each<[Partial<Given>, string]>([
     [
       { timeoutSeconds: 901 },
-      "parameter timeoutSeconds: found 901; expected a whole number from 10 to 900",
+      "parameter timeoutSeconds is 901. It must be a whole number from 10 to 900.",
     ],
-    [{ timeoutSeconds: "5m" }, 'parameter timeoutSeconds: found "5m"; expected a whole number'],
+    [{ timeoutSeconds: "5m" }, 'parameter timeoutSeconds is "5m". It must be a whole number'],
     [
       { visibilitySeconds: 1799 },
-      "parameter visibilitySeconds: found 1799; expected at least 1800, six times the time-out",
+      "parameter visibilitySeconds is 1799. It must be at least 1800 (six times the time-out)",
     ],
-    [{ visibilitySeconds: 43_201 }, "expected a whole number from 1 to 43200"],
+    [{ visibilitySeconds: 43_201 }, "It must be a whole number from 1 to 43200"],
     [
       { maximumConcurrency: 1 },
-      "parameter maximumConcurrency: found 1; expected a whole number from 2 to 1000",
+      "parameter maximumConcurrency is 1. It must be a whole number from 2 to 1000.",
     ],
     [{ maxReceiveCount: 0 }, "parameter maxReceiveCount"],
     [{ intervalMinutes: 0 }, "parameter intervalMinutes"],
-    [{ logRetentionDays: 31 }, "expected what CloudWatch takes: 1, 3, 5, 7, 14, 30"],
-    [{ backups: "dynamodb" }, 'parameter backups: found "dynamodb"; expected secretsmanager or s3'],
+    [
+      { logRetentionDays: 31 },
+      "It must be a number of days that CloudWatch accepts: 1, 3, 5, 7, 14, 30",
+    ],
+    [{ backups: "dynamodb" }, 'parameter backups is "dynamodb". It must be secretsmanager or s3.'],
     [{ stateBucket: "s3://bucket" }, "parameter stateBucket"],
-    [{ kmsKey: "alias/aws/s3" }, "expected the ARN of a KMS key"],
+    [{ kmsKey: "alias/aws/s3" }, "It must be the ARN of a KMS key"],
     [{ topicKey: "arn:aws:kms:eu-west-1:123456789012:alias/x" }, "not of an alias"],
-    [{ permissionsBoundary: "limits" }, "expected the ARN of a policy, or nothing"],
-    [{ rolePath: "teams" }, "expected a path that begins and ends with /"],
-    [{ tags: "team" }, "expected key=value"],
+    [{ permissionsBoundary: "limits" }, "It must be the ARN of a policy, or empty."],
+    [{ rolePath: "teams" }, "It must be a path that begins and ends with /"],
+    [{ tags: "team" }, "It must be key=value"],
     [{ readRoles: "arn:aws:iam::1:role/x" }, "parameter readRoles"],
     [
       { subnets: "subnet-12345678" },
-      'parameter securityGroups: found "none"; expected both subnets and securityGroups',
+      "parameter securityGroups is empty. Set both subnets and securityGroups, or neither.",
     ],
     [
       { httpsProxy: "http://user:pass@proxy:3128" },
-      "parameter httpsProxy: found something else; expected the URL of a proxy with neither " +
+      "parameter httpsProxy is invalid (not shown). It must be the URL of a proxy with neither " +
         "user nor path",
     ],
-    [{ alarmEmail: "ops" }, "expected an e-mail address"],
+    [{ alarmEmail: "ops" }, "It must be an e-mail address"],
   ])("%o is refused", (given, expected) => {
     expect(() => take(given)).toThrow(expected);
   });
@@ -86,7 +89,7 @@ describe("parameters", () => {
   it("refuse a name that none has, with the one that was meant", () => {
     expect(() => refuseUnknown(NAMES)).not.toThrow();
     expect(() => refuseUnknown(["backups", "bakups"])).toThrow(
-      /^parameter "bakups": doesn't exist; expected one of timeoutSeconds, .*\. Did you mean backups\?$/,
+      /^parameter "bakups" doesn't exist\. Use one of timeoutSeconds, .*\. Did you mean backups\?$/,
     );
     expect(() => refuseUnknown(["zzzzzzzzzzzz"])).toThrow(/noProxy\.$/);
   });

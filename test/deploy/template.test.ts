@@ -77,19 +77,19 @@ describe("what is refused before anything is made", () => {
       "a misspelt parameter",
       { bakups: "s3" },
       {},
-      /parameter "bakups": doesn't exist; .*Did you mean backups\?/,
+      /parameter "bakups" doesn't exist\. .*Did you mean backups\?/,
     ],
     [
       "a value that no parameter takes",
       { backups: "dynamodb" },
       {},
-      /parameter backups: found "dynamodb"; expected secretsmanager or s3/,
+      /parameter backups is "dynamodb"\. It must be secretsmanager or s3/,
     ],
     [
       "a mistake in certkeep.yaml",
       {},
       { "certkeep.yaml": "recipints: []\n" },
-      /certkeep\.yaml:1:1: recipints: .*Did you mean "recipients"\?/,
+      /certkeep\.yaml:1:1: recipints isn't a setting\. .*Did you mean "recipients"\?/,
     ],
   ])(
     "%s, without a stack trace",
@@ -112,7 +112,7 @@ describe("a certkeep.yaml", () => {
     expect(packaged.code).not.toBe(0);
     expect(packaged.said).toContain("certkeep.yaml");
     expect(packaged.said).toContain(
-      "issuers[0].anchors: a file; expected the certificates themselves",
+      "issuers[0].anchors is a file. Use the certificates themselves",
     );
     expect(packaged.said).not.toMatch(/\n\s+at /);
   }, 200_000);

@@ -587,7 +587,7 @@ describe("the list", () => {
           name: "bad",
           error: new CertkeepError("config_invalid", {
             where: "clusters/bad.yaml",
-            found: "a mistake",
+            found: "invalid configuration (1 mistake)",
           }),
         },
       ],
@@ -597,7 +597,7 @@ describe("the list", () => {
       },
     );
     expect(rows).toMatchObject([
-      { name: "bad", problems: ["clusters/bad.yaml: a mistake"] },
+      { name: "bad", problems: ["clusters/bad.yaml: invalid configuration (1 mistake)"] },
       {
         name: "prod",
         kind: "token",

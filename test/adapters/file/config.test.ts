@@ -103,11 +103,13 @@ describe("what is wrong in it", () => {
   it("is told all at once, a line each", async () => {
     put("work/a/b/certkeep.yaml", "recipents: []\nbackups: {perDay: 0}\n");
     expect((await refusal()).message.split("\n")).toEqual([
-      "certkeep.yaml: 2 mistakes",
+      "certkeep.yaml: invalid configuration (2 mistakes)",
       expect.stringMatching(
-        /^ {2}certkeep\.yaml:1:1: recipents: found .* Did you mean "recipients"\?$/,
+        /^ {2}certkeep\.yaml:1:1: recipents isn't a setting\. .* Did you mean "recipients"\?$/,
       ),
-      expect.stringMatching(/^ {2}certkeep\.yaml:2:19: backups\.perDay: found the number 0/),
+      expect.stringMatching(
+        /^ {2}certkeep\.yaml:2:19: backups\.perDay is 0\. It must be a whole number/,
+      ),
     ]);
   });
 
@@ -118,7 +120,7 @@ describe("what is wrong in it", () => {
 
   it("may be its bytes or its size", async () => {
     put("work/certkeep.yaml", new Uint8Array([0x61, 0xff]));
-    expect((await refusal()).message).toContain("certkeep.yaml:1:2: found bytes that aren't UTF-8");
+    expect((await refusal()).message).toContain("certkeep.yaml:1:2: the bytes here aren't UTF-8");
     put("work/certkeep.yaml", "#".repeat((1 << 20) + 1));
     expect((await refusal()).message).toContain("at most");
   });

@@ -161,7 +161,7 @@ describe("the configuration", () => {
     expect(registered).toEqual(["a", "c", "d"]);
     expect(broken.map(({ name, error }) => `${name}: ${error.message}`)).toEqual([
       expect.stringMatching(
-        /^b: .*eks\.role: found the EKS name and the role of cluster a|^b: .*the EKS name and the role of cluster a/,
+        /^b: .*eks\.role: cluster a has the same EKS name and role, .*Give each registration a role/,
       ),
     ]);
     expect(existsSync(join(folder, "b.yaml"))).toBe(true);

@@ -23,32 +23,32 @@ describe("a message", () => {
   });
 
   it.each([
-    ["no JSON", "AGE-SECRET-KEY-1CANARY", "22 characters that are no JSON"],
-    ["nothing", "", "0 characters that are no JSON"],
-    ["a list", "[]", "no format"],
-    ["null", "null", "no format"],
-    ["an older format", JSON.stringify({ ...message, format: 0 }), "format 0"],
-    ["a newer format", JSON.stringify({ ...message, format: 2 }), "format 2"],
-    ["a format in quotes", JSON.stringify({ ...message, format: "1" }), "no format"],
+    ["no JSON", "AGE-SECRET-KEY-1CANARY", "its 22 characters aren't JSON"],
+    ["nothing", "", "its 0 characters aren't JSON"],
+    ["a list", "[]", "it has no format 1"],
+    ["null", "null", "it has no format 1"],
+    ["an older format", JSON.stringify({ ...message, format: 0 }), "it has format 0, not 1"],
+    ["a newer format", JSON.stringify({ ...message, format: 2 }), "it has format 2, not 1"],
+    ["a format in quotes", JSON.stringify({ ...message, format: "1" }), "it has no format 1"],
     [
       "no cluster",
       JSON.stringify({ format: 1, queuedAt: "x", intervalMinutes: 15 }),
-      "cluster of another kind",
+      "its cluster is invalid",
     ],
     [
       "a name that no cluster can have",
       JSON.stringify({ format: 1, ...message, cluster: "../prod" }),
-      "cluster of another kind",
+      "its cluster is invalid",
     ],
     [
       "no interval",
       JSON.stringify({ format: 1, ...message, intervalMinutes: 0 }),
-      "intervalMinutes of another kind",
+      "its intervalMinutes is invalid",
     ],
     [
       "an interval without end",
       JSON.stringify({ format: 1, ...message, intervalMinutes: 1e9 }),
-      "intervalMinutes of another kind",
+      "its intervalMinutes is invalid",
     ],
   ])("that isn't one is told without its text: %s", (_, body, found) => {
     const parsed = parseMessage(body);
@@ -106,8 +106,7 @@ describe("an event", () => {
           sentMs: null,
           parsed: {
             ok: false,
-            found: "6 characters that are no JSON",
-            expected: "a message of format 1, as dispatch queues it",
+            found: "its 6 characters aren't JSON",
           },
         },
       ],

@@ -51,7 +51,7 @@ describe("a restore event", () => {
     [
       "a misspelt field",
       { cluster: "prod", all: true, aply: true },
-      "restore event, aply: a field that doesn't exist",
+      "restore event: aply isn't a field",
       'Did you mean "apply"?',
     ],
     [
@@ -66,14 +66,19 @@ describe("a restore event", () => {
       "rebuilt",
       "certkeep clusters add NAME --rebuilt",
     ],
-    ["another place", { cluster: "prod", names: ["a"], as: "x/y" }, "as", "on the command line"],
+    ["another place", { cluster: "prod", names: ["a"], as: "x/y" }, "as", "use the command line"],
     [
       "a field of the prototype",
       JSON.parse('{"cluster":"prod","all":true,"__proto__":1}'),
       "__proto__",
       "one of cluster",
     ],
-    ["no cluster", { all: true }, "restore event, cluster", "the name of a registered cluster"],
+    [
+      "no cluster",
+      { all: true },
+      "restore event: cluster is missing",
+      "It must be the name of a registered cluster",
+    ],
     [
       "a cluster that is a path",
       { cluster: "../prod", all: true },
@@ -96,7 +101,7 @@ describe("a restore event", () => {
       "force",
       "live_valid",
     ],
-    ["nothing to restore", { cluster: "prod", apply: true }, "nothing to restore", "names"],
+    ["nothing to restore", { cluster: "prod", apply: true }, "names nothing to restore", "names"],
     ["a text", "prod", "restore event", "an object"],
     ["a list", [], "restore event", "an object"],
     ["nothing", undefined, "restore event", "an object"],

@@ -330,7 +330,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
       ]);
       expect(of("registration")).toEqual([
         expect.stringMatching(
-          /^fail half: secretsmanager:\/\/certkeep\/prod\/clusters\/half: an incomplete secret/,
+          /^fail half: secretsmanager:\/\/certkeep\/prod\/clusters\/half: the secret lacks "format": 1, or registration/,
         ),
       ]);
       expect(of("alarms")).toEqual([expect.stringMatching(/^warn : topic arn:aws:sns/)]);
@@ -353,7 +353,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
       ).toMatchObject({
         code: 2,
         stderr: expect.stringMatching(
-          /stores\.state: a file[\s\S]*issuers\[0\]\.anchors: a file; expected the certificates themselves/,
+          /stores\.state is a file[\s\S]*issuers\[0\]\.anchors is a file\. Use the certificates themselves/,
         ),
       });
       expect(

@@ -148,16 +148,16 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
       (at) => at.secret("clusters/bad", null),
       /a secret without a value; expected a registration and its kubeconfig\. Register the cluster again: certkeep clusters add bad/,
     ],
-    ["no JSON", (at) => at.secret("clusters/bad", "canary: {"), /text that isn't JSON/],
+    ["no JSON", (at) => at.secret("clusters/bad", "canary: {"), /the secret isn't JSON/],
     [
       "no kubeconfig",
       (at) => at.secret("clusters/bad", JSON.stringify({ format: 1, registration: "" })),
-      /an incomplete secret/,
+      /the secret lacks "format": 1, or registration and kubeconfig/,
     ],
     [
       "a later format",
       (at) => at.secret("clusters/bad", whole.replace('"format":1', '"format":2')),
-      /the format 2; expected format 1/,
+      /it has format 2, and this version reads format 1/,
     ],
     [
       "a mistake in it",
@@ -166,7 +166,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
           "clusters/bad",
           JSON.stringify({ format: 1, registration: "contxt: a\n", kubeconfig: "x" }),
         ),
-      /clusters\/bad:1:1: contxt: found a setting that doesn't exist.*Did you mean "context"/s,
+      /clusters\/bad:1:1: contxt isn't a setting.*Did you mean "context"/s,
     ],
     [
       "a file named",
@@ -175,7 +175,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
           "clusters/bad",
           JSON.stringify({ format: 1, registration: "kubeconfig: /etc/passwd\n", kubeconfig: "x" }),
         ),
-      /the path of a kubeconfig; expected none/,
+      /it names a kubeconfig's path, but a registry holds the kubeconfig itself/,
     ],
     [
       "another's restoring credential",
@@ -188,12 +188,12 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
             kubeconfig: "x",
           }),
         ),
-      /another restoreKubeconfig than its own/,
+      /its restoreKubeconfig isn't secretsmanager:/,
     ],
     [
       "a name that can't be",
       (at) => at.secret("clusters/Bad_", whole),
-      /a name that no cluster can have/,
+      /no cluster can have this name/,
     ],
     [
       "a secret that is scheduled for deletion",
