@@ -14,7 +14,7 @@
  * What a log or an Event says is its cluster's own word: it names causes in that cluster alone.
  */
 import type { RestoreAction } from "../finding/action.ts";
-import type { Because, EvidenceLine } from "./evidence.ts";
+import type { EvidenceLine, Fact } from "./evidence.ts";
 
 export const CAUSE_CODES = [
   "storage",
@@ -140,7 +140,7 @@ export type Measure =
 /** A single trace of a cause. */
 export interface Hint {
   readonly confidence: Confidence;
-  readonly because: Because;
+  readonly because: Fact;
   readonly evidence: readonly EvidenceLine[];
   readonly measures: readonly Measure[];
   /**

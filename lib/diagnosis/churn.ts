@@ -13,6 +13,7 @@ import type { ClusterIndex } from "./clusterindex.ts";
 import type { Subject } from "./subject.ts";
 import { bareName } from "../finding/place.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { basedOn } from "./evidence.ts";
 import { THRIFT } from "./measure.ts";
 
 /** So many new names of one pattern within a week are a churn. */
@@ -87,18 +88,15 @@ function findChurns({ entries, state, atMs }: ClusterIndex, account: Account): r
 
 function churnHint(churn: Churn, domain: string, atMs: number): Hint {
   const { pattern, names, gone, issuances } = churn;
-  const last = issuances.at(-1)?.issuedAtMs ?? atMs;
+  const lastMs = issuances.at(-1)?.issuedAtMs ?? atMs;
   return {
     confidence: gone * 2 >= names.length ? "likely" : "possible",
-    because: { kind: "names_churn", pattern, count: names.length, gone },
-    evidence: [
-      {
-        source: "issuances",
-        where: domain,
-        atMs: last,
-        seen: { kind: "first_of", names, lastMs: last },
-      },
-    ],
+    ...basedOn({
+      source: "issuances",
+      where: domain,
+      atMs: lastMs,
+      seen: { kind: "names_churn", pattern, names, gone, lastMs },
+    }),
     measures: THRIFT,
     overMs: null,
   };
@@ -132,15 +130,12 @@ export function churnCause(of: Subject): Cause | null {
   if (places.length >= MANY_PLACES && gone.length > 0 && of.needless.length > 0) {
     hints.push({
       confidence: "likely",
-      because: { kind: "secrets_churn", count: places.length, gone: gone.length },
-      evidence: [
-        {
-          source: "secret",
-          where: of.index.state.cluster,
-          atMs: recent.at(-1)?.issuedAtMs ?? of.atMs,
-          seen: { kind: "secrets_gone", keys: gone },
-        },
-      ],
+      ...basedOn({
+        source: "secret",
+        where: of.index.state.cluster,
+        atMs: recent.at(-1)?.issuedAtMs ?? of.atMs,
+        seen: { kind: "secrets_churn", count: places.length, gone },
+      }),
       measures: [{ kind: "keep_secret" }, ...THRIFT],
       overMs: null,
     });
@@ -188,28 +183,21 @@ export function newNamesCause(across: Across, issuer: string, domain: string): C
   return causeOf("many_new_names", [
     {
       confidence: "proven",
-      because: {
-        kind: "first_certificates",
-        domain,
-        count: first.length,
-        withinMs: newest - oldest,
-      },
-      evidence: [
-        {
-          source: "issuances",
-          where: across.titles.get(issuer) ?? issuer,
-          atMs: newest,
-          seen: {
-            kind: "first_in",
-            count: first.length,
-            fromMs: oldest,
-            untilMs: newest,
-            clusters: [...clusters]
-              .map(([cluster, count]) => ({ cluster, count }))
-              .toSorted((a, b) => b.count - a.count),
-          },
+      ...basedOn({
+        source: "issuances",
+        where: across.titles.get(issuer) ?? issuer,
+        atMs: newest,
+        seen: {
+          kind: "first_certificates",
+          domain,
+          count: first.length,
+          fromMs: oldest,
+          untilMs: newest,
+          clusters: [...clusters]
+            .map(([cluster, count]) => ({ cluster, count }))
+            .toSorted((a, b) => b.count - a.count),
         },
-      ],
+      }),
       measures: [{ kind: "wait_with_names" }, ...THRIFT, { kind: "standby" }],
       overMs: null,
     },

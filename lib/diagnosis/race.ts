@@ -4,12 +4,9 @@
  */
 import { type Issuance, serialKey } from "../ratelimit/issuance.ts";
 import { CONCURRENT_MS, LOOK_BACK_MS } from "../ratelimit/rules.ts";
-import type { LiveHolder } from "../finding/across.ts";
+import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
+import { basedOn, type Fact, logLine } from "./evidence.ts";
 import type { Subject } from "./subject.ts";
-import type { Cause, Measure } from "./cause.ts";
-import type { EvidenceLine } from "./evidence.ts";
-import { causeOf, type Hint } from "./cause.ts";
-import { logLine } from "./evidence.ts";
 
 const MEASURES: readonly Measure[] = [{ kind: "let_one_issue" }, { kind: "own_names" }];
 
@@ -43,19 +40,26 @@ function* issuedHints(of: Subject): Generator<Hint> {
         .map(({ cluster, where }) => `${cluster} ${where}`),
     ),
   );
+  const evidence = (seen: Fact, last: Issuance | undefined): ReturnType<typeof basedOn> =>
+    basedOn({
+      source: "issuances",
+      where: across.titles.get(issuer) ?? issuer,
+      atMs: last?.issuedAtMs ?? of.atMs,
+      seen,
+    });
+  const isIn = distinct
+    .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
+    .toSorted();
   if (close.length > 0) {
-    const [first, last] = [close[0]?.issuedAtMs ?? of.atMs, close.at(-1)?.issuedAtMs ?? of.atMs];
     // An owner that can't store orders at each access: one holder alone is no race.
     if (distinct.length <= 1 && seenIn.size <= 1) return;
+    const places = Math.max(distinct.length, seenIn.size);
     yield {
       confidence: "proven",
-      because: {
-        kind: "issued_together",
-        count: close.length,
-        withinMs: last - first,
-        places: Math.max(distinct.length, seenIn.size),
-      },
-      evidence: [issuedLine(of, close, distinct)],
+      ...evidence(
+        { kind: "issued_together", places, issuances: close, holders: isIn },
+        close.at(-1),
+      ),
       measures: MEASURES,
       overMs: null,
     };
@@ -67,38 +71,13 @@ function* issuedHints(of: Subject): Generator<Hint> {
       distinct.length > 0 && serials.has(issuance.serial) && serials.has(before.serial),
   );
   if (own.length === 0) return;
-  const clusters = new Set(distinct.map(({ cluster }) => cluster));
+  const clusters = new Set(distinct.map(({ cluster }) => cluster)).size;
+  const issuances = [...new Set(own.flatMap(({ issuance, before }) => [before, issuance]))];
   yield {
     confidence: "proven",
-    because: { kind: "issued_for_each", count: distinct.length, clusters: clusters.size },
-    evidence: [
-      issuedLine(
-        of,
-        [...new Set(own.flatMap(({ issuance, before }) => [before, issuance]))],
-        distinct,
-      ),
-    ],
+    ...evidence({ kind: "issued_for_each", clusters, issuances, holders: isIn }, issuances.at(-1)),
     measures: MEASURES,
     overMs: null,
-  };
-}
-
-function issuedLine(
-  of: Subject,
-  issuances: readonly Issuance[],
-  holders: readonly LiveHolder[],
-): EvidenceLine {
-  return {
-    source: "issuances",
-    where: of.across.titles.get(of.issuer ?? "") ?? of.issuer ?? "",
-    atMs: issuances.at(-1)?.issuedAtMs ?? of.atMs,
-    seen: {
-      kind: "issued",
-      issuances: issuances.map(({ serial, issuedAtMs }) => ({ serial, issuedAtMs })),
-      holders: holders
-        .map(({ cluster, namespace, secret }) => `${cluster} ${namespace}/${secret}`)
-        .toSorted(),
-    },
   };
 }
 

@@ -14,7 +14,7 @@ import type { LogSignal, RenewalWindow } from "../state/signals.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
 import { keyMeasures } from "./measure.ts";
 import { reportedHints } from "./reported.ts";
-import { logLine } from "./evidence.ts";
+import { basedOn, type Fact, logLine } from "./evidence.ts";
 import type { Subject } from "./subject.ts";
 
 export function accountCause(of: Subject): Cause | null {
@@ -42,21 +42,18 @@ function* thumbprintHints(of: Subject): Generator<Hint> {
     if (first === undefined || copies.some(({ account }) => now.has(account))) continue;
     yield {
       confidence: "likely",
-      because: { kind: "other_account" },
-      evidence: [
-        {
-          source: "secret",
-          where: entry.key,
-          atMs: parseMs(holder.recordedAt),
-          seen: {
-            kind: "accounts",
-            now: [...now][0] ?? "",
-            before: first.account,
-            serial: record.serial,
-            backedUpMs: parseMs(first.recordedAt),
-          },
+      ...basedOn({
+        source: "secret",
+        where: entry.key,
+        atMs: parseMs(holder.recordedAt),
+        seen: {
+          kind: "other_account",
+          now: [...now][0] ?? "",
+          before: first.account,
+          serial: record.serial,
+          backedUpMs: parseMs(first.recordedAt),
         },
-      ],
+      }),
       measures: keyMeasures(of),
       overMs: null,
     };
@@ -86,21 +83,18 @@ export function windowCause(of: Subject): Cause | null {
     const replaced = newest !== undefined && newest.issuedAtMs > issuance.issuedAtMs;
     hints.push({
       confidence: "proven",
-      because: { kind: "asked_early", startMs: window.startMs, endMs: window.endMs },
-      evidence: [
-        {
-          source: "issuer",
-          where: of.across.titles.get(issuance.issuer) ?? issuance.issuer,
-          atMs: window.askedMs,
-          seen: {
-            kind: "window",
-            serial: issuance.serial,
-            startMs: window.startMs,
-            endMs: window.endMs,
-            explanationUrl: window.explanationUrl,
-          },
+      ...basedOn({
+        source: "issuer",
+        where: of.across.titles.get(issuance.issuer) ?? issuance.issuer,
+        atMs: window.askedMs,
+        seen: {
+          kind: "asked_early",
+          serial: issuance.serial,
+          startMs: window.startMs,
+          endMs: window.endMs,
+          explanationUrl: window.explanationUrl,
         },
-      ],
+      }),
       measures: [{ kind: "restart_to_ask" }],
       overMs: replaced ? newest.issuedAtMs : null,
     });
@@ -118,14 +112,13 @@ export function stallCause(of: Subject): Cause | null {
 }
 
 function* stallHints(of: Subject): Generator<Hint> {
-  const atMs = of.atMs;
   const waiting = of.entries.filter(
-    ({ condition, record }) => condition !== "live" || fractionLeft(record, atMs) < 1 / 3,
+    ({ condition, record }) => condition !== "live" || fractionLeft(record, of.atMs) < 1 / 3,
   );
   if (waiting.length === 0) return;
   const overdue = waiting.some(
     ({ condition, record }) =>
-      condition !== "live" || fractionLeft(record, atMs) < OVERDUE_FRACTION,
+      condition !== "live" || fractionLeft(record, of.atMs) < OVERDUE_FRACTION,
   );
   const named = of.signals.flatMap(({ signal, attribution }) =>
     attribution === "name" ? [signal] : [],
@@ -149,18 +142,17 @@ function* stallHints(of: Subject): Generator<Hint> {
     );
     const whole = status?.wholeMs != null && status.wholeMs >= begun.lastMs + STALL_MS;
     const [namespace = "", pod = ""] = where.split("/");
+    const seen: Fact = {
+      kind: "stalled",
+      begunMs: begun.lastMs,
+      forMs: of.atMs - begun.lastMs,
+      silentUntilMs: whole ? status.wholeMs : null,
+    };
+    const atMs = status?.wholeMs ?? status?.askedMs ?? begun.lastMs;
     yield {
       confidence: whole && overdue ? "likely" : "possible",
-      because: { kind: "stalled", begunMs: begun.lastMs, forMs: of.atMs - begun.lastMs },
-      evidence: [
-        logLine(begun),
-        {
-          source: "log",
-          where,
-          atMs: status?.wholeMs ?? status?.askedMs ?? begun.lastMs,
-          seen: { kind: "log_silent", untilMs: whole ? status.wholeMs : null },
-        },
-      ],
+      because: seen,
+      evidence: [logLine(begun), { source: "log", where, atMs, seen }],
       measures: [{ kind: "restart", namespace, pod }],
       overMs: null,
     };

@@ -4,7 +4,7 @@
  */
 import type { EventSignal, LogSignal, SignalKind } from "../state/signals.ts";
 import type { CauseCode, Hint, Measure } from "./cause.ts";
-import { eventLine, logLine } from "./evidence.ts";
+import { basedOn, logLine } from "./evidence.ts";
 import { ATTRIBUTION_CONFIDENCE, type Attributed, isShared } from "./clusterindex.ts";
 import {
   accessMeasures,
@@ -135,8 +135,12 @@ export function* reportedHints(of: Subject, cause: CauseCode): Generator<Hint> {
     const fresh = of.atMs - event.lastMs <= EVENT_MS;
     yield {
       confidence: attribution === "owner" && fresh ? "likely" : "possible",
-      because: { kind: "event", event },
-      evidence: [eventLine(event)],
+      ...basedOn({
+        source: "event",
+        where: `${event.namespace} ${event.object}`,
+        atMs: event.lastMs,
+        seen: { kind: "event", event },
+      }),
       measures: known.measures(of, event),
       overMs: endOf(of, known.until, event.lastMs),
       precedes: precedesReissue(of, event.firstMs, event.lastMs),
@@ -177,8 +181,7 @@ function logHint(
         : asMissing && attribution === "name"
           ? "likely"
           : "possible",
-    because: { kind: "logged", signal, asMissing },
-    evidence: [logLine(signal), ...issued.map((one) => logLine(one.signal))],
+    ...basedOn(logLine(signal, asMissing), ...issued.map((one) => logLine(one.signal))),
     measures: measures(of, signal),
     overMs: endOf(of, until, lastMs),
     precedes: precedesReissue(of, signal.firstMs, lastMs),

@@ -7,6 +7,7 @@ import { parseMs } from "../certificate/time.ts";
 import { serialKey } from "../ratelimit/issuance.ts";
 import { NOTICED_MS, precedesReissue, type Subject } from "./subject.ts";
 import { type Cause, causeOf, type Hint } from "./cause.ts";
+import { basedOn } from "./evidence.ts";
 import { accessMeasures, otherToolMeasures, recreateMeasures, restoreMeasures } from "./measure.ts";
 import { reportedHints } from "./reported.ts";
 import { isIntended } from "../state/secrets.ts";
@@ -42,21 +43,22 @@ function* accessHints(of: Subject): Generator<Hint> {
     const { account, reason } = first;
     yield {
       confidence: assumed ? "possible" : old ? "likely" : "proven",
-      because: {
-        kind: "access_denied",
-        to: verbs.some((verb) => WRITES.has(verb)) ? "write" : "read",
-        sinceMs,
-        askedAgoMs: old ? of.atMs - askedMs : null,
-        assumed,
-      },
-      evidence: [
-        {
-          source: "access",
-          where: first.secret,
-          atMs: askedMs,
-          seen: { kind: "denied", account, verbs, sinceMs, reason, askedMs, assumed },
+      ...basedOn({
+        source: "access",
+        where: first.secret,
+        atMs: askedMs,
+        seen: {
+          kind: "access_denied",
+          to: verbs.some((verb) => WRITES.has(verb)) ? "write" : "read",
+          account,
+          verbs,
+          sinceMs,
+          reason,
+          askedMs,
+          askedAgoMs: old ? of.atMs - askedMs : null,
+          assumed,
         },
-      ],
+      }),
       measures: [
         ...accessMeasures(entry, first.account, verbs[0] ?? "patch"),
         ...restoreMeasures(of, entry),
@@ -69,17 +71,15 @@ function* accessHints(of: Subject): Generator<Hint> {
 function* immutableHints(of: Subject): Generator<Hint> {
   for (const entry of of.entries) {
     if (!entry.holder.immutable || entry.owner === "nobody" || entry.loss !== null) continue;
+    const readMs = parseMs(entry.holder.recordedAt);
     yield {
       confidence: "proven",
-      because: { kind: "immutable" },
-      evidence: [
-        {
-          source: "secret",
-          where: entry.key,
-          atMs: parseMs(entry.holder.recordedAt),
-          seen: { kind: "immutable", readMs: parseMs(entry.holder.recordedAt) },
-        },
-      ],
+      ...basedOn({
+        source: "secret",
+        where: entry.key,
+        atMs: readMs,
+        seen: { kind: "immutable", readMs },
+      }),
       measures: recreateMeasures(of, entry),
       overMs: null,
     };
@@ -93,15 +93,12 @@ function* otherToolHints(of: Subject): Generator<Hint> {
       const { sinceMs } = entry;
       yield {
         confidence: "likely",
-        because: { kind: "emptied", sinceMs },
-        evidence: [
-          {
-            source: "secret",
-            where: entry.key,
-            atMs: sinceMs,
-            seen: { kind: "emptied", serial: entry.record.serial, sinceMs },
-          },
-        ],
+        ...basedOn({
+          source: "secret",
+          where: entry.key,
+          atMs: sinceMs,
+          seen: { kind: "emptied", serial: entry.record.serial, sinceMs },
+        }),
         measures: [...restoreMeasures(of, entry), ...otherToolMeasures(entry)],
         overMs: null,
         precedes: precedesReissue(of, sinceMs - NOTICED_MS, of.atMs),
@@ -120,19 +117,21 @@ function* otherToolHints(of: Subject): Generator<Hint> {
         );
       yield {
         confidence: followed || emptied ? "likely" : "possible",
-        because: made
-          ? { kind: "recreated", deleted: state === "gone", seenMs: atMs }
-          : { kind: "had_been_emptied", seenMs: atMs },
-        evidence: [
-          {
-            source: "secret",
-            where: entry.key,
-            atMs,
-            seen: made
-              ? { kind: "recreated", uid, serial, untilMs: atMs, uidNow: entry.holder.uid }
-              : { kind: "fields", state, untilMs: atMs },
-          },
-        ],
+        ...basedOn({
+          source: "secret",
+          where: entry.key,
+          atMs,
+          seen: made
+            ? {
+                kind: "recreated",
+                deleted: state === "gone",
+                uid,
+                serial,
+                untilMs: atMs,
+                uidNow: entry.holder.uid,
+              }
+            : { kind: "had_been_emptied", state, untilMs: atMs },
+        }),
         measures: otherToolMeasures(entry),
         overMs: entry.verdict?.valid === true ? atMs : null,
         precedes: precedesReissue(of, atMs - NOTICED_MS, atMs),

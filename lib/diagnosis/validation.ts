@@ -8,6 +8,7 @@ import { parseMs } from "../certificate/time.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import { NOTICED_MS, precedesReissue, type Subject } from "./subject.ts";
 import { type Cause, causeOf, type Hint, type Measure } from "./cause.ts";
+import { basedOn } from "./evidence.ts";
 import { otherToolMeasures, restoreMeasures } from "./measure.ts";
 
 /** cert-manager looks at the pair alone. */
@@ -53,17 +54,15 @@ function* nowHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
       ? refusedFor(entry, entry.verdict.reasons)
       : [];
   if (reasons.length === 0) return;
+  const readMs = parseMs(entry.holder.recordedAt);
   yield {
     confidence: "proven",
-    because: { kind: "rejected", reasons, now: true },
-    evidence: [
-      {
-        source: "judge",
-        where: entry.key,
-        atMs: parseMs(entry.holder.recordedAt),
-        seen: { kind: "rejected", reasons, readMs: parseMs(entry.holder.recordedAt) },
-      },
-    ],
+    ...basedOn({
+      source: "judge",
+      where: entry.key,
+      atMs: readMs,
+      seen: { kind: "rejected", reasons, readMs },
+    }),
     measures: measures(of, entry),
     overMs: null,
   };
@@ -88,15 +87,12 @@ function* earlierHints(of: Subject, entry: CertificateEntry): Generator<Hint> {
     );
     yield {
       confidence: reissued ? "proven" : "likely",
-      because: { kind: "rejected", reasons: refused, now: false },
-      evidence: [
-        {
-          source: "judge",
-          where: entry.key,
-          atMs: changedMs,
-          seen: { kind: "was_rejected", serial, reasons: refused, untilMs: changedMs },
-        },
-      ],
+      ...basedOn({
+        source: "judge",
+        where: entry.key,
+        atMs: changedMs,
+        seen: { kind: "was_rejected", serial, reasons: refused, untilMs: changedMs },
+      }),
       measures: otherToolMeasures(entry),
       overMs: entry.verdict?.valid === true ? changedMs : null,
       precedes: precedesReissue(of, changedMs - NOTICED_MS, changedMs),
@@ -119,19 +115,12 @@ function* copyHints(of: Subject): Generator<Hint> {
       continue;
     yield {
       confidence: "possible",
-      because: { kind: "never_valid" },
-      evidence: [
-        {
-          source: "judge",
-          where: entry.key,
-          atMs: parseMs(copy.liveUntil),
-          seen: {
-            kind: "never_valid",
-            serial: copy.serial,
-            backedUpMs: parseMs(copy.recordedAt),
-          },
-        },
-      ],
+      ...basedOn({
+        source: "judge",
+        where: entry.key,
+        atMs: parseMs(copy.liveUntil),
+        seen: { kind: "never_valid", serial: copy.serial, backedUpMs: parseMs(copy.recordedAt) },
+      }),
       measures: otherToolMeasures(entry),
       overMs: entry.verdict?.valid === true ? parseMs(copy.liveUntil) : null,
     };

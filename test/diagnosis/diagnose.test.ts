@@ -26,7 +26,7 @@ import {
   window,
 } from "./support.ts";
 import { plainText } from "../../lib/report/part.ts";
-import { becausePlain, diagnosisText, sightingText } from "../../lib/report/phrases/causes.ts";
+import { becausePlain, diagnosisText, seenText } from "../../lib/report/phrases/causes.ts";
 import { missingText } from "../../lib/report/phrases/missing.ts";
 import { measureDocument } from "../../lib/report/phrases/measures.ts";
 
@@ -580,7 +580,7 @@ describe("race", () => {
       "race proven",
     ]);
     const [cause] = diagnose(one, other("c3", HOUR_MS - 3 * MINUTE)).causes;
-    expect(cause?.evidence.map(({ seen }) => plainText(sightingText(seen)))[0]).toContain(
+    expect(cause?.evidence.map(({ seen }) => plainText(seenText(seen)))[0]).toContain(
       "held by dr tailscale/shop.tail1a2b3.ts.net, prod tailscale/shop.tail1a2b3.ts.net",
     );
   });

@@ -66,7 +66,7 @@ describe("orders that fail", () => {
   ])("%s is a cause of its own, with the line as evidence", (_, signal, code) => {
     const of = diagnose(failing(signal));
     expect(told(of)).toEqual(["caused", `${code} proven`]);
-    expect(of.causes[0]?.evidence[0]?.seen).toEqual({ kind: "logged", signal });
+    expect(of.causes[0]?.evidence[0]?.seen).toEqual({ kind: "logged", signal, asMissing: false });
     expect(plainText(diagnosisText(of))).not.toContain("Cause unknown");
     expect(of.causes[0]?.measures.length).toBeGreaterThan(0);
     expect(plainText(diagnosisText(diagnose(failing({ ...signal, domain: null }))))).not.toContain(

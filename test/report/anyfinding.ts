@@ -11,7 +11,7 @@ import type { Budget } from "../../lib/ratelimit/budget.ts";
 import type { Issuance } from "../../lib/ratelimit/issuance.ts";
 import { SIGNAL_KINDS } from "../../lib/state/signals.ts";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
-import type { Because } from "../../lib/diagnosis/evidence.ts";
+import type { Fact } from "../../lib/diagnosis/evidence.ts";
 import { NOW } from "../finding/fixture.ts";
 
 const EVIL = [
@@ -345,14 +345,15 @@ const advice: fc.Arbitrary<Advice> = fc.record({
   set: fc.option(budget),
   domains: fc.array(budget, { maxLength: 2 }),
 });
-const because: fc.Arbitrary<Because> = fc.oneof(
+const because: fc.Arbitrary<Fact> = fc.oneof(
   fc.record({
     kind: fc.constant("names_churn"),
     pattern: evil,
-    count: fc.nat(99),
+    names: evils,
     gone: fc.nat(99),
+    lastMs: ms,
   }),
-  fc.record({ kind: fc.constant("rejected"), reasons: evils, now: fc.boolean() }),
+  fc.record({ kind: fc.constant("rejected"), reasons: evils, readMs: ms }),
   fc.record({ kind: fc.constant("logged"), signal: sign, asMissing: fc.boolean() }),
 );
 const diagnosis: fc.Arbitrary<Diagnosis> = fc.record({

@@ -4,7 +4,7 @@ import { plain } from "../../plain.ts";
 import { timelineOf } from "../../ratelimit/budget.ts";
 import { accountOf } from "../../ratelimit/ledger.ts";
 import { shortText, shortUtc } from "../part.ts";
-import { sightingText } from "../phrases/causes.ts";
+import { seenText } from "../phrases/causes.ts";
 import { isNeeded, missingParts } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
 import { cut, pad, paragraph, type Page, wrap } from "../text.ts";
@@ -43,7 +43,7 @@ export function evidenceLines(view: Explanation, page: ExplainPage): string[] {
 }
 
 function sinceOf({ seen, atMs }: EvidenceLine): number {
-  return seen.kind === "denied" ? seen.sinceMs : atMs;
+  return seen.kind === "access_denied" ? seen.sinceMs : atMs;
 }
 
 function evidenceLine(
@@ -72,12 +72,12 @@ function briefText({ seen }: EvidenceLine, view: Explanation): string {
     }
     case "event":
       return `${seen.event.count}x ${seen.event.reason}: ${seen.event.message}`;
-    case "denied": {
+    case "access_denied": {
       const account = seen.account.replace(/^system:serviceaccount:/, "").replace(":", "/");
       return `${account} isn't allowed to ${seen.verbs.join(" or ")} the Secret`;
     }
     default:
-      return shortText(sightingText(seen), view.atMs);
+      return shortText(seenText(seen), view.atMs);
   }
 }
 

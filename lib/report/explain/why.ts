@@ -14,11 +14,12 @@ import { measureLines } from "./actions.ts";
 import { type Explanation, isOfSeveral } from "./explanation.ts";
 import { plainText, say } from "../part.ts";
 import {
+  becausePlain,
   becauseText,
   CAUSE_TITLES,
   diagnosisText,
   EVIDENCE_TITLES,
-  sightingText,
+  seenText,
 } from "../phrases/causes.ts";
 import { isNeeded, missingText, unknownText } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
@@ -64,7 +65,7 @@ function groupsOf(diagnoses: readonly Diagnosis[]): readonly Group[] {
       kind,
       key,
       verdict,
-      causes.map(({ code, because, confidence }) => [code, because, confidence]),
+      causes.map((cause) => [cause.code, becausePlain(cause), cause.confidence]),
       missing.map(({ source, code, sinceMs }) => [source, code, sinceMs]),
     ]),
   );
@@ -140,7 +141,7 @@ function causeLines(cause: Cause, page: Page): string[] {
 /** A line of a log ends as it ends. */
 function evidenceText({ source, where, seen }: EvidenceLine): string {
   const stop = seen.kind === "logged" || seen.kind === "event" ? "" : ".";
-  return `${EVIDENCE_TITLES[source]} ${where}: ${plainText(sightingText(seen))}${stop}`;
+  return `${EVIDENCE_TITLES[source]} ${where}: ${plainText(seenText(seen))}${stop}`;
 }
 
 /** `· ` and text, its further lines below the text. A longer word, as logs have it, is broken. */

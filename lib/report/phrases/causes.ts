@@ -1,6 +1,6 @@
 /** Why certificates are reissued, in words: causes, what they rest on, and what can't be told. */
 import type { Cause, CauseCode, Confidence, Diagnosis } from "../../diagnosis/cause.ts";
-import type { Because, EvidenceSource, Sighting } from "../../diagnosis/evidence.ts";
+import type { EvidenceSource, Fact } from "../../diagnosis/evidence.ts";
 import type { EventSignal } from "../../state/signals.ts";
 import { unknownText } from "./missing.ts";
 import { reasonText } from "./reasons.ts";
@@ -90,7 +90,7 @@ const ORDERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `(3 times, last at …)` */
-function seenText({ count, lastMs }: { readonly count: number; readonly lastMs: number }): Text {
+function timesSeen({ count, lastMs }: { readonly count: number; readonly lastMs: number }): Text {
   return say`(${own(times(count))}, last at ${at(lastMs)})`;
 }
 
@@ -98,7 +98,7 @@ function within(ms: number): Text {
   return own(ms < 60_000 ? "a minute" : spanPhrase(ms));
 }
 
-function loggedClause({ signal: { kind, code } }: Extract<Because, { kind: "logged" }>): Text {
+function loggedClause({ signal: { kind, code } }: Extract<Fact, { kind: "logged" }>): Text {
   switch (kind) {
     case "store_write_failed":
       return say`what is issued can't be stored: ${own(writeFailureText(code))}`;
@@ -138,13 +138,13 @@ function eventClause({ reason }: EventSignal): Text {
   return say`Events report failures to ${own(failed)} the state`;
 }
 
-function deniedSince({ sinceMs, askedAgoMs }: Extract<Because, { kind: "access_denied" }>): Text {
+function deniedSince({ sinceMs, askedAgoMs }: Extract<Fact, { kind: "access_denied" }>): Text {
   const checked = askedAgoMs === null ? [] : say`, last checked ${spanPhrase(askedAgoMs)} ago`;
   return say` (denied since ${at(sinceMs)}${checked})`;
 }
 
 /** One clause that stands after “because”; brief without counts and times, which evidence has. */
-export function becauseClause(of: Because, length: "full" | "brief" = "full"): Text {
+export function becauseClause(of: Fact, length: "full" | "brief" = "full"): Text {
   const detail = (text: Text): Text => (length === "full" ? text : []);
   switch (of.kind) {
     case "access_denied":
@@ -154,7 +154,7 @@ export function becauseClause(of: Because, length: "full" | "brief" = "full"): T
     case "immutable":
       return say`the Secret is immutable, so no renewal can be stored`;
     case "logged":
-      return say`${loggedClause(of)}${detail(say` ${seenText(of.signal)}`)}${
+      return say`${loggedClause(of)}${detail(say` ${timesSeen(of.signal)}`)}${
         of.asMissing ? ", which counts as missing" : []
       }`;
     case "event":
@@ -165,10 +165,10 @@ export function becauseClause(of: Because, length: "full" | "brief" = "full"): T
       )}`;
     case "recreated":
       return say`the Secret was ${own(of.deleted ? "deleted and " : "")}recreated without what it
-        held${detail(say` (seen at ${at(of.seenMs)})`)}`;
+        held${detail(say` (seen at ${at(of.untilMs)})`)}`;
     case "had_been_emptied":
       return say`the fields of the Secret had been emptied${detail(
-        say` (seen at ${at(of.seenMs)})`,
+        say` (seen at ${at(of.untilMs)})`,
       )}`;
     case "other_account":
       return say`the ACME account key isn't the one that the certificate was issued under, so the
@@ -180,28 +180,33 @@ export function becauseClause(of: Because, length: "full" | "brief" = "full"): T
       return say`a renewal began at ${at(of.begunMs)} and nothing came of it for
         ${own(spanPhrase(of.forMs))}: the pod may be waiting out a refusal that it didn't log`;
     case "rejected":
-      return say`what ${own(of.now ? "is stored is" : "was stored was")} rejected
-        (${reasonText(of.reasons)})`;
+      return say`what is stored is rejected (${reasonText(of.reasons)})`;
+    case "was_rejected":
+      return say`what was stored was rejected (${reasonText(of.reasons)})`;
     case "never_valid":
       return say`the certificate before was never seen valid`;
     case "issued_together":
-      return say`the same names were issued ${own(times(of.count))} within
-        ${own(spanPhrase(of.withinMs))}, to ${of.places} places`;
+      return say`the same names were issued ${own(times(of.issuances.length))} within
+        ${own(spanPhrase(spanOf(of.issuances)))}, to ${of.places} places`;
     case "issued_for_each":
-      return say`${of.count} Secrets${of.clusters > 1 ? say` in ${of.clusters} clusters` : []}
+      return say`${of.holders.length} Secrets${of.clusters > 1 ? say` in ${of.clusters} clusters` : []}
         hold the same names, each with its own certificate`;
     case "ordered_together":
       return say`${of.pods} pods ordered the same name within minutes of each other`;
     case "names_churn":
-      return say`pods come and go under new names: ${of.count} like ${of.pattern} within a
+      return say`pods come and go under new names: ${of.names.length} like ${of.pattern} within a
         week${own(of.gone === 0 ? "" : `, ${of.gone} of them gone again`)}`;
     case "secrets_churn":
       return say`each new Secret for this name has a certificate issued: ${of.count} within a week,
-        ${of.gone} of them gone`;
+        ${of.gone.length} of them gone`;
     case "first_certificates":
       return say`${of.count} names under ${of.domain} got their first certificate within
-        ${within(of.withinMs)}`;
+        ${within(of.untilMs - of.fromMs)}`;
   }
+}
+
+function spanOf(issuances: readonly { readonly issuedAtMs: number }[]): number {
+  return (issuances.at(-1)?.issuedAtMs ?? 0) - (issuances[0]?.issuedAtMs ?? 0);
 }
 
 /** The first of a list, and how many more. */
@@ -219,18 +224,18 @@ function newest(all: readonly string[]): string {
 }
 
 /** One sentence without its full stop. */
-export function sightingText(of: Sighting): Text {
+export function seenText(of: Fact): Text {
   switch (of.kind) {
     case "logged":
       return say`${timesText(of.signal)}: ${shortened(of.signal.sample, MAX_SAMPLE)}`;
     case "event":
       return say`${of.event.reason} ${timesText(of.event)}; the message is that of the first time:
         ${shortened(of.event.message, MAX_SAMPLE)}`;
-    case "log_silent":
-      return of.untilMs === null
+    case "stalled":
+      return of.silentUntilMs === null
         ? say`nothing more about this name since; the log wasn't read completely`
-        : say`nothing more about this name until ${at(of.untilMs)}, read completely`;
-    case "denied":
+        : say`nothing more about this name until ${at(of.silentUntilMs)}, read completely`;
+    case "access_denied":
       return say`${of.account} isn't allowed to ${of.verbs.join(" or ")} it, since ${at(of.sinceMs)} or
         earlier${of.reason === "" ? [] : say` (${shortened(of.reason, MAX_REASON)})`}; asked at
         ${at(of.askedMs)}${of.assumed ? ASSUMED : []}`;
@@ -242,12 +247,12 @@ export function sightingText(of: Sighting): Text {
       return say`uid ${of.uid} with
         ${of.serial === null ? own("no certificate") : say`serial ${of.serial}`} until
         ${at(of.untilMs)}, uid ${of.uidNow} since`;
-    case "fields":
+    case "had_been_emptied":
       return say`fields ${codeText(of.state)} until ${at(of.untilMs)}`;
-    case "accounts":
+    case "other_account":
       return say`account ${of.now.slice(0, 12)} now, ${of.before.slice(0, 12)} when serial
         ${of.serial} was backed up at ${at(of.backedUpMs)}`;
-    case "window":
+    case "asked_early":
       return say`suggested for serial ${of.serial}: ${at(of.startMs)} to
         ${at(of.endMs)}${of.explanationUrl === null ? [] : say`, see ${of.explanationUrl}`}`;
     case "rejected":
@@ -258,17 +263,20 @@ export function sightingText(of: Sighting): Text {
     case "never_valid":
       return say`serial ${of.serial}, backed up at ${at(of.backedUpMs)}, was rejected at every
         audit`;
-    case "issued":
+    case "issued_together":
+    case "issued_for_each":
       return say`issued ${issuedText(of.issuances)}${
         of.holders.length === 0 ? [] : say`; held by ${some(of.holders, MAX_HOLDERS)}`
       }`;
-    case "first_of":
+    case "names_churn":
       return say`first certificates of ${newest(of.names)}; the last at ${at(of.lastMs)}`;
-    case "secrets_gone":
-      return say`gone: ${some(of.keys, MAX_NAMED)}`;
-    case "first_in":
+    case "secrets_churn":
+      return say`gone: ${some(of.gone, MAX_NAMED)}`;
+    case "first_certificates":
       return say`${of.count} first certificates from ${at(of.fromMs)} to
         ${at(of.untilMs)}${of.clusters.length === 0 ? [] : say`: ${clustersText(of.clusters)}`}`;
+    case "ordered_together":
+      return becauseClause(of);
   }
 }
 

@@ -4,7 +4,7 @@ import { adviceData, budgetData, issuanceData, lackData } from "../../finding/bu
 import { type Diagnosis, explainsReissue } from "../../diagnosis/cause.ts";
 import { plainText } from "../../report/part.ts";
 import { findingDocument } from "../../report/phrases.ts";
-import { becausePlain, sightingText } from "../../report/phrases/causes.ts";
+import { becausePlain, seenText } from "../../report/phrases/causes.ts";
 import { missingText } from "../../report/phrases/missing.ts";
 import { measureDocument } from "../../report/phrases/measures.ts";
 import { titleOf } from "../../state/certificates.ts";
@@ -38,7 +38,7 @@ function diagnosisData({
       evidence: cause.evidence.map(({ source, where, seen, atMs }) => ({
         source,
         where,
-        text: plainText(sightingText(seen)),
+        text: plainText(seenText(seen)),
         at: formatMs(atMs),
       })),
       measures: cause.measures.map(measureDocument),
