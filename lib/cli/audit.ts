@@ -3,6 +3,7 @@ import { namespaceOf, refusedNamespaces } from "../finding/refused.ts";
 import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { fullStop, ERROR_CODES, type ErrorCode } from "../error.ts";
+import type { Finding } from "../finding/finding.ts";
 import { reachedVia, restoreFunctionOf } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { certificateRows } from "../report/rows.ts";
@@ -116,6 +117,17 @@ function instantText(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+/** The messages of unread parts, and the namespaces, that the item of a finding names. */
+function unreadOf({ code, params }: Finding): readonly string[] {
+  // Of a rejected credential the item says no more than that.
+  if (code === "cluster_unreachable")
+    return params.code === "cluster_unauthorized" ? [] : [params.message];
+  if (code !== "audit_incomplete") return [];
+  if (params.of === "part") return [params.message];
+  return params.of === "namespaces" ? params.namespaces : [];
+}
+
+/** Says what could not be done and sets the exit code. */
 function endAudit(io: Io, report: AuditReport, options: CommonOptions): void {
   for (const { error } of report.failed) tell(io, error);
   for (const error of report.unreadStates) tell(io, error);
@@ -135,11 +147,15 @@ function endAudit(io: Io, report: AuditReport, options: CommonOptions): void {
     );
   }
   if (isIncomplete(report)) io.exit(3);
-  for (const { title, state, stats } of report.clusters) {
+  for (const { title, state, stats, findings } of report.clusters) {
     const refused = refusedNamespaces(state);
+    const inItems = options.json === true ? new Set() : new Set(findings.flatMap(unreadOf));
     for (const part of state.audit?.unread ?? []) {
+      const namespace = namespaceOf(part) ?? "";
       // Of a namespace that can't be read, one line says it for its Secrets.
-      const isSaid = part.scope.startsWith("Secret ") && refused.has(namespaceOf(part) ?? "");
+      const isSaid =
+        inItems.has(part.message) ||
+        (refused.has(namespace) && (part.scope.startsWith("Secret ") || inItems.has(namespace)));
       if (!isSaid) writeLine(io.stderr, `certkeep: ${fullStop(plain(part.message))}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }

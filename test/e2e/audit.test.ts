@@ -362,8 +362,9 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl", "age", "jq"))(
         for (const [name, kubeconfig, code, words] of cases) {
           const ended = await run(["audit"], kubeconfig);
           expect(ended.code, `${name}: ${ended.stderr}`).toBe(code);
-          expect(ended.stderr, `${name}`).toMatch(words);
-          expect(ended.stderr + ended.stdout, `${name}`).not.toContain(readerToken);
+          const said = ended.stderr + ended.stdout;
+          expect(said, `${name}`).toMatch(words);
+          expect(said, `${name}`).not.toContain(readerToken);
           expect(
             ended.stderr.split("\n").filter((line) => line.startsWith("    at ")),
             `${name}`,
