@@ -18,7 +18,6 @@ interface Answer {
 }
 
 export interface DemoApi {
-  /** A kubeconfig for it, YAML. */
   kubeconfig(context: string): string;
   /** Puts objects there, or in the place of others. */
   put(...objects: readonly DemoObject[]): void;

@@ -81,7 +81,6 @@ function pem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 
-/** A P-256 key as tailscaled writes it. */
 export function newKey(): { readonly key: KeyObject; readonly spki: Buffer; readonly pem: string } {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return {
@@ -151,7 +150,6 @@ function timestamps(loggedAtMs: readonly number[]): Buffer {
   return sequence(SCT_LIST, octets(octets(withSize(Buffer.concat(list)))));
 }
 
-/** Makes an authority whose certificates lead with `name`. */
 export function createAuthority(name: string): DemoAuthority {
   const ca = sequence(BASIC_CONSTRAINTS, TRUE, octets(sequence(TRUE)));
   const root = newParty(`${name} Root X1`);

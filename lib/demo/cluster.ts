@@ -103,7 +103,6 @@ const placing =
     createdMs: nowMs - days * DAY_MS,
   });
 
-/** Proxies of one Ingress each. */
 function standaloneObjects(issue: Issue, nowMs: number): readonly DemoObject[] {
   const place = placing(nowMs);
   const of = (host: string, ageDays: number): PairText => issue([fqdnOf(host)], ageDays);

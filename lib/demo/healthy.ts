@@ -20,7 +20,6 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 export const PROXY = `${GROUP}-0`;
 
 const OPERATOR = "operator-5d8c7f9b6-x2v4k";
-/** Age of the pods. */
 const POD_DAYS = 3;
 
 /** Hosts of the ProxyGroup, their namespace, and the age of their certificate in days. */
@@ -81,7 +80,6 @@ export function healthyObjects(authority: DemoAuthority, nowMs: number): readonl
   ];
 }
 
-/** The first lines of the pods' logs, by pod. */
 export function quietLogs(nowMs: number): readonly (readonly [string, number, string])[] {
   const atMs = nowMs - POD_DAYS * DAY_MS + 1_000;
   return [

@@ -18,7 +18,6 @@ export interface DemoObject {
   readonly metadata: DemoMetadata;
   readonly type?: string;
   readonly data?: Texts;
-  /** Of a pod. */
   readonly spec?: object;
   readonly status?: object;
 }
@@ -52,7 +51,6 @@ function isSelected({ labels = {} }: DemoMetadata, selector: string): boolean {
 export class Objects {
   readonly #objects = new Map<string, Stored>();
   readonly #watchers = new Set<(type: string, object: Stored) => void>();
-  /** By the path of the log. */
   readonly #logs = new Map<string, string[]>();
   #version = 0;
 
@@ -102,7 +100,6 @@ export class Objects {
     );
   }
 
-  /** Secrets of one namespace, or of all, by name. */
   secrets(namespace: string | undefined, type: string | null): readonly Stored[] {
     return [...this.#objects]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))

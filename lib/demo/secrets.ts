@@ -18,7 +18,6 @@ export interface Place {
   readonly createdMs: number;
 }
 
-/** What a Secret was made for. */
 export interface Parent {
   readonly type: "ingress" | "svc" | "proxygroup";
   readonly name: string;
@@ -169,7 +168,6 @@ export function groupSecrets(place: Place, group: string): readonly DemoObject[]
   ];
 }
 
-/** A generic TLS Secret. */
 export function tlsSecret(
   place: Place,
   pair: PairText,

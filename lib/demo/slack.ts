@@ -10,7 +10,6 @@ import type { SlackMessage, Block } from "../report/slack/blocks.ts";
 import { type Style, wrap } from "../report/text.ts";
 
 export interface DemoSlack {
-  /** The webhook's address. */
   readonly url: string;
   readonly messages: readonly SlackMessage[];
   stop(): Promise<void>;

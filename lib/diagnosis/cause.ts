@@ -68,7 +68,6 @@ export const EFFECTS: Readonly<Record<CauseCode, readonly Effect[]>> = {
 export const CONFIDENCES = ["proven", "likely", "possible"] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
-/** Something to do about it. */
 export type Measure =
   | {
       readonly kind: "grant";
@@ -76,7 +75,6 @@ export type Measure =
       readonly role: string | null;
       readonly namespace: string;
       readonly account: string | null;
-      /** It may name another ProxyGroup. */
       readonly shared: boolean;
     }
   | {
@@ -164,7 +162,6 @@ export interface Missing {
    */
   readonly code: string;
   readonly sinceMs: number | null;
-  /** The setting that would show it. */
   readonly measure: Measure | null;
 }
 
@@ -173,7 +170,6 @@ export interface Diagnosis {
   readonly cluster: string;
   readonly kind: "set" | "domain";
   readonly issuer: string | null;
-  /** Key of the set, or the registered domain. */
   readonly key: string;
   /**
    * `unknown`: something was reissued without need, or isn't renewed, and nothing seen names why.
@@ -236,7 +232,6 @@ export function measureKey(measure: Measure): string {
   return JSON.stringify("action" in measure && measure.action !== null ? measure.action : measure);
 }
 
-/** The most decisive first. */
 export function sortCauses(causes: readonly Cause[]): Cause[] {
   return causes.toSorted(
     (a, b) => byWeight(a, b) || CAUSE_CODES.indexOf(a.code) - CAUSE_CODES.indexOf(b.code),

@@ -56,7 +56,6 @@ export class ClusterIndex {
     this.entries = [...certificates(state, atMs)].filter(({ record }) => record?.staging !== true);
   }
 
-  /** Whether a restore helps. */
   readonly planner = once(() => recordedPlanner(this.state, this.atMs));
 
   readonly #byName = once(() => {
@@ -79,12 +78,10 @@ export class ClusterIndex {
     ),
   );
 
-  /** Those whose owners request this name. */
   named(name: string): readonly CertificateEntry[] {
     return this.#byName().get(bareName(name)) ?? NONE;
   }
 
-  /** Those whose owners request exactly this set of names. */
   ofSet(key: string): readonly CertificateEntry[] {
     return this.#bySet().get(key) ?? NONE;
   }
@@ -98,7 +95,6 @@ export class ClusterIndex {
     return this.#writers().ofPod(namespace, pod);
   }
 
-  /** What a Pod of an Event writes, or what was made for the object that it is about. */
   ofEvent({ namespace, object }: Pick<EventSignal, "namespace" | "object">) {
     const slash = object.indexOf("/");
     const [kind, name] = [object.slice(0, slash), object.slice(slash + 1)];
@@ -116,7 +112,6 @@ export class ClusterIndex {
     return this.#access().get(secret) ?? NONE;
   }
 
-  /** Log signals of the last week that name no name. */
   readonly nameless = once(
     () =>
       new Reported(
@@ -145,7 +140,6 @@ export class ClusterIndex {
       ),
   );
 
-  /** Suggested renewal windows by `issuanceKey`. */
   readonly windows = once(
     () =>
       new Map(
@@ -177,7 +171,6 @@ function push<V>(map: Map<string, V[]>, key: string, value: V): void {
   else if (values.at(-1) !== value) values.push(value);
 }
 
-/** The key of the set that the owner requests. */
 export function setKeyOf(entry: CertificateEntry): string {
   return setOf(requestedNames(entry).map(bareName)).key;
 }
@@ -274,7 +267,6 @@ export class Reported<T> {
     );
   }
 
-  /** What the owners of these Secrets reported, each once. */
   byOwnersOf(secrets: Iterable<string>): readonly T[] {
     return [...new Set([...secrets].flatMap((secret) => this.#bySecret.get(secret) ?? []))].flat();
   }

@@ -137,7 +137,6 @@ function leadsTo(code: CauseCode, effect: Effect): boolean {
   return EFFECTS[code].includes(effect);
 }
 
-/** Whether one wasn't renewed in time. */
 function isOverdue({ entries, atMs }: Subject): boolean {
   return entries.some(
     ({ condition, record, owner }) =>

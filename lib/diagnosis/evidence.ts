@@ -5,7 +5,6 @@ export type EvidenceSource =
   "judge" | "access" | "secret" | "log" | "event" | "issuer" | "issuances";
 
 interface Issued {
-  /** In order of time. */
   readonly issuances: readonly { readonly serial: string; readonly issuedAtMs: number }[];
   /** `cluster namespace/secret` */
   readonly holders: readonly string[];
@@ -91,17 +90,14 @@ export type Fact =
       readonly count: number;
       readonly fromMs: number;
       readonly untilMs: number;
-      /** The most first. */
       readonly clusters: readonly { readonly cluster: string; readonly count: number }[];
     };
 
-/** What was seen, where, when, and by which source. */
 export interface EvidenceLine {
   readonly source: EvidenceSource;
   /** A Secret, a pod's container, an issuer: for people. */
   readonly where: string;
   readonly seen: Fact;
-  /** When it was last so. */
   readonly atMs: number;
 }
 

@@ -70,7 +70,6 @@ export function observedDrafts(state: StateDocument, atMs: number, seenAt: strin
     .map((draft) => ({ ...draft, asLastSeen: seenAt }));
 }
 
-/** Answers that a finding shows. */
 const MAX_ANSWERS = 8;
 /** An older answer says nothing of now. */
 const ANSWER_AGE_MS = 7 * 86_400_000;

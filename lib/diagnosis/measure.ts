@@ -55,7 +55,6 @@ export function restoreOf(
   return restoreAction(calledBy(index.state), [names[0] ?? ""], over);
 }
 
-/** Restoring, where that helps. */
 export function restoreMeasures(of: Subject, entry: CertificateEntry): readonly Measure[] {
   const { backup, createNamespace, replace, standby } = of.index.planner().helpFor(entry);
   return backup === "restorable"

@@ -86,7 +86,6 @@ function* immutableHints(of: Subject): Generator<Hint> {
   }
 }
 
-/** Emptied fields, and Secrets that stood there under another uid before. */
 function* otherToolHints(of: Subject): Generator<Hint> {
   for (const entry of of.entries) {
     if (entry.condition === "missing_content") {

@@ -43,7 +43,6 @@ const MAX_NAMESPACE = 5;
 /** Likewise of what its controller reported without naming it. */
 const MAX_OWN = 20;
 
-/** The subject of a set of names; `issuer` `null` where none is known. */
 export function createSubject(
   index: ClusterIndex,
   across: Across,

@@ -46,7 +46,6 @@ export interface LiveHolder extends Holder {
   readonly valid: boolean;
 }
 
-/** What one cluster's state says of issuances. */
 export interface ClusterPart {
   readonly cluster: string;
   readonly evidence: Evidence;
@@ -73,7 +72,6 @@ export interface AcrossOptions {
   /** Known issuers: their limits, and which of them are for staging. */
   readonly issuers: readonly Pick<Issuer, "id" | "title" | "environment" | "limits">[];
   readonly overrides: readonly LimitOverride[];
-  /** The instant that is asked about. */
   readonly atMs: number;
   /** The clock: what bears a later time isn't believed. */
   readonly nowMs: number;
@@ -104,7 +102,6 @@ export interface Across {
   readonly firstNames: ReadonlyMap<string, string>;
   /** Ids of issuers for tests: what they issue again and again costs nothing. */
   readonly staging: ReadonlySet<string>;
-  /** Titles by issuer id. */
   readonly titles: ReadonlyMap<string, string>;
   /** The ledger as one cluster sees it: its own claims too. */
   ledgerOf(cluster: string): Ledger;
@@ -257,7 +254,6 @@ function underFirstNames<T extends { readonly clusters: readonly string[] }>(
   return { ...subject, clusters };
 }
 
-/** What all clusters' sources report together, and the ledger that it makes. */
 function ledgerOfAll(
   parts: readonly ClusterPart[],
   { issuers, overrides, silences = [], nowMs }: AcrossOptions,
@@ -283,7 +279,6 @@ function holdersBySet(
   );
 }
 
-/** All clusters' parts together, in any order. */
 export function createAcross(given: readonly ClusterPart[], options: AcrossOptions): Across {
   const { atMs, nowMs } = options;
   const several = severalNames(given, options.shown);

@@ -6,7 +6,6 @@ import type { AwsSettings } from "../config/schema.ts";
 import type { Part } from "../rbac/table.ts";
 import type { Mismatch } from "../state/identity.ts";
 
-/** Where the function that restores is deployed. */
 export interface RestoreFunction {
   readonly name: string;
   readonly region: string;
@@ -35,7 +34,6 @@ export interface RestoreAction {
   readonly createNamespace: boolean;
   /** Delete the Secret and create it again, because it can't be changed. */
   readonly replace: boolean;
-  /** Take an imported certificate of another issuer. */
   readonly standby: boolean;
   readonly via?: ContextWords;
 }
@@ -75,9 +73,7 @@ export type Action =
   | { readonly kind: "clustersRemove"; readonly cluster: string }
   | { readonly kind: "digest" }
   | { readonly kind: "sendTest" }
-  /** Let nobody else read a file. */
   | { readonly kind: "chmod"; readonly path: string }
-  /** Subscribe to an SNS topic by e-mail. */
   | { readonly kind: "subscribe"; readonly topic: string }
   /** Take a file away, under a name beside it. */
   | { readonly kind: "moveAway"; readonly path: string; readonly to: string }

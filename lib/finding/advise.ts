@@ -39,7 +39,6 @@ export function needsConversion({
 
 const COPY = { restorable: "good", none: "none", unknown: "unknown" } as const;
 
-/** What to do about a certificate of `cluster` that fails or is lost. */
 export function adviceFor(
   cluster: string,
   entry: CertificateEntry,
@@ -54,7 +53,6 @@ export function adviceFor(
   });
 }
 
-/** The same findings, those of failing and lost certificates with advice. */
 export function adviseFindings(
   findings: readonly Finding[],
   state: StateDocument,

@@ -75,7 +75,6 @@ function notStoredDraft(
   };
 }
 
-/** A backup that a drill could not use. */
 export interface UnreadableBackup {
   readonly version: string;
   readonly namespace: string | null;

@@ -90,7 +90,6 @@ export function budgetData(across: Across, budget: Budget): object {
   };
 }
 
-/** Every budget, and what the numbers lack. */
 export function acrossData(across: Across): object {
   return {
     budgets: [...across.budgets()].map((budget) => budgetData(across, budget)),
@@ -123,7 +122,6 @@ export function lackData(across: Across): object {
   };
 }
 
-/** An advice as data. */
 export function adviceData({ action, because, left, untilMs, otherWays }: Advice): object {
   return { action, because, left, until: formatMsOrNull(untilMs), otherWays };
 }
@@ -132,7 +130,6 @@ export interface Claimed {
   readonly cluster: string;
   /** Within the last week; of a domain those that would take from it. */
   readonly count: number;
-  /** What is left at most with them. */
   readonly atMost: number;
 }
 
@@ -153,7 +150,6 @@ function claimants(across: Across): ReadonlyMap<string, ReadonlySet<string>> {
   return found;
 }
 
-/** By cluster. */
 export function claimedBeside(
   across: Across,
   { kind, issuer, key, atMs, atMost }: Budget,

@@ -34,7 +34,6 @@ export const EMPTY_CRITICAL_MS = 24 * EMPTY_WARNING_MS;
  */
 export const CREDENTIAL_DAYS = 14;
 export const CREDENTIAL_CRITICAL_DAYS = 3;
-/** Days after which a token without an end is reported. */
 export const TOKEN_AGE_DAYS = 365;
 
 export const CODES = {
@@ -76,7 +75,6 @@ export const CODES = {
 
 export type FindingCode = keyof typeof CODES;
 
-/** Fraction of its lifetime left at `atMs`, at most 1, negative once expired. */
 export function fractionLeft(record: CertificateRecord, atMs: number): number {
   const from = parseMs(record.notBefore);
   const until = parseMs(record.notAfter);
@@ -84,7 +82,6 @@ export function fractionLeft(record: CertificateRecord, atMs: number): number {
   return Math.min(1, (until - atMs) / (until - from));
 }
 
-/** The instant at which only `fraction` of the lifetime is left. */
 export function atFraction(record: CertificateRecord, fraction: number): string {
   const from = parseMs(record.notBefore);
   const until = parseMs(record.notAfter);

@@ -251,7 +251,6 @@ function* liveDrafts(
   yield* renewalDrafts(state, entry, planner, atMs);
 }
 
-/** Of a valid certificate that should have been renewed by now. */
 function* renewalDrafts(
   state: StateDocument,
   entry: LiveCertificate,

@@ -18,7 +18,6 @@ export interface Subject {
   readonly name: string | null;
 }
 
-/** What a finding about this certificate is about. */
 export function subjectOf({
   cluster,
   namespace,
@@ -44,9 +43,7 @@ interface FindingBase {
    * `null`: not asked.
    */
   readonly advice: Advice | null;
-  /** Why it came to that, where it was asked and there is something to say. */
   readonly why: Diagnosis | null;
-  /** RFC 3339: first seen. */
   readonly since: string;
   /** Instant at which it comes true or matters, for sorting; RFC 3339 or `null`. */
   readonly due: string | null;
@@ -71,7 +68,6 @@ interface DraftBase {
   readonly actions?: readonly Action[];
   readonly due?: string | null;
   readonly asLastSeen?: string | null;
-  /** After the code. */
   readonly cause?: readonly string[];
   readonly severity?: Severity;
 }
@@ -123,12 +119,10 @@ export function explainAction({ name, namespace, secret }: Subject): Action[] {
   return what === null ? [] : [{ kind: "explain", name: what }];
 }
 
-/** What people call the subject. */
 export function labelOf({ name, namespace, secret, cluster }: Subject): string {
   return name ?? (secret === null ? (namespace ?? cluster) : `${namespace}/${secret}`);
 }
 
-/** Worst first, then by when it comes true, then by subject. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return findings.toSorted(
     (a, b) =>

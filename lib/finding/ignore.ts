@@ -5,7 +5,6 @@ import { matchesPattern } from "./pattern.ts";
 export interface IgnoreEntry {
   readonly cluster?: string | undefined;
   readonly namespace?: string | undefined;
-  /** A Secret's or a certificate's name. */
   readonly name?: string | undefined;
   readonly code?: string | undefined;
   readonly reason: string;

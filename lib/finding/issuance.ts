@@ -21,7 +21,6 @@ import {
   type Subject,
 } from "./finding.ts";
 
-/** Longest name of a set in a subject. */
 const MAX_LABEL = 120;
 
 /** A set of names in a few words that no other set has: the names where they are few. */
@@ -34,7 +33,6 @@ export function setLabel(key: string): string {
   );
 }
 
-/** Every finding about issuances that concerns this cluster. */
 export function issuanceFindings(across: Across, state: StateDocument): Finding[] {
   const { cluster } = state;
   const findings = new Map<string, Finding>();

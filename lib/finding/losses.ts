@@ -100,7 +100,6 @@ export function* lossDrafts(
 }
 
 type LostCertificate = CertificateEntry & { readonly condition: "lost" };
-/** The lost certificates of one Secret. */
 type OfSecret = readonly [LostCertificate, ...LostCertificate[]];
 
 /** What is called alike and was lost more than an hour later is another incident. */

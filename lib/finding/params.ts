@@ -27,7 +27,6 @@ interface Certificate {
   readonly notAfterMs: number;
 }
 
-/** A valid certificate whose renewal was due then. */
 type Overdue = Certificate & {
   readonly owner: Owner;
   readonly backup: BackupStatus;
@@ -56,7 +55,6 @@ type Lost =
       readonly keys: readonly string[];
     };
 
-/** What a log or Events report. */
 type Reported =
   | {
       readonly by: "log";
@@ -77,12 +75,9 @@ type Reported =
   | { readonly by: "unplaced"; readonly count: number };
 
 interface IssuanceParams {
-  /** Title of the issuer. */
   readonly issuer: string;
-  /** Key of the set, or the registered domain. */
   readonly key: string;
   readonly clusters: readonly string[];
-  /** In order of time. */
   readonly issuances: readonly Issuance[];
 }
 
@@ -96,7 +91,6 @@ export interface FindingParams {
   fields_emptied: Renamed & {
     /** `null`: it held one by its annotations or backups, and none was seen. */
     readonly certificate: Certificate | null;
-    /** Names that it was issued for. */
     readonly names: readonly string[];
     readonly missing: "key" | "certificate" | "both";
     readonly owner: Owner;
@@ -109,7 +103,6 @@ export interface FindingParams {
     /** State of the gap where there is no certificate. */
     readonly gap: string | null;
     readonly reasons: readonly string[];
-    /** What may be wrong with the bytes. */
     readonly hints: NonNullable<GapRecord["hints"]>;
     readonly owner: Owner;
     readonly backup: BackupStatus;
@@ -123,7 +116,6 @@ export interface FindingParams {
     readonly count: number;
     readonly restorable: number;
     readonly backup: BackupStatus;
-    /** The first fifty. */
     readonly names: readonly string[];
   };
   backup_missing:
@@ -250,5 +242,4 @@ export interface FindingParams {
   };
 }
 
-/** Every code has its parameters. */
 export type ParamsOf<C extends FindingCode> = FindingParams[C];

@@ -49,7 +49,6 @@ export function isSecret(entry: CertificateEntry, name: string): boolean {
   return name === key || name === `${cluster}/${key}` || name === secret;
 }
 
-/** Whether a certificate is for a name under this registered domain. */
 export function isUnder(entry: CertificateEntry, domain: string): boolean {
   return [titleOf(entry), ...(entry.record?.names ?? [])].some(
     (name) => registeredDomain(name) === domain,

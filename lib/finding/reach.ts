@@ -19,12 +19,10 @@ const CLUSTER_FAILURES: ReadonlySet<string> = new Set([
   "deadline",
 ]);
 
-/** Whether what was left unread is the whole cluster. */
 export function isWhole({ scope, code }: Pick<Unread, "scope" | "code">): boolean {
   return scope === "cluster" && CLUSTER_FAILURES.has(code);
 }
 
-/** Whether the last look didn't reach the cluster at all. */
 export function isUnreachable(state: StateDocument): boolean {
   return state.audit !== null && state.audit.unread.some(isWhole);
 }

@@ -79,7 +79,6 @@ function draftOf(
   };
 }
 
-/** What would be lost if they had been deleted. */
 function lossOf(
   state: StateDocument,
   namespaces: ReadonlySet<string>,

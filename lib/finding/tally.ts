@@ -7,7 +7,6 @@ import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
 
 export interface Tally {
-  /** Certificates that a Secret holds. */
   readonly certificates: number;
   /** Others that should be there, unexpired: their Secret or what it held is missing. */
   readonly lost: number;

@@ -23,7 +23,6 @@ export interface AuditedCluster {
   readonly tally: Tally;
   readonly findings: readonly Finding[];
   readonly ignored: number;
-  /** Secrets read with their values in this run. */
   readonly valuesRead: number;
   readonly unfilteredFullListings: number;
   /** Secrets that hold certificates, or seem to, and aren't judged. */

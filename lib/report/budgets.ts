@@ -14,14 +14,12 @@ import { type Budget, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { DAY_MS } from "../ratelimit/limit.ts";
 
-/** A budget as people are shown it. */
 export interface BudgetLevel {
   /** Names of the set, or the registered domain. */
   readonly name: string;
   readonly kind: "set" | "domain";
   /** Certificates left, by what is known: an estimate unless it is `atLeast`. */
   readonly remaining: number;
-  /** Certificates left, at least; `null`: not known. */
   readonly atLeast: number | null;
   readonly capacity: number;
   /** When one more comes free, ms since the epoch; `null`: it is full. */
@@ -101,7 +99,6 @@ function refusedLevel(budget: Budget, untilMs: number, clusters: readonly string
   };
 }
 
-/** One budget as a level, with the clusters that hold or held its certificates. */
 function budgetLevel(
   across: Across,
   budget: Budget,
@@ -138,7 +135,6 @@ function budgetLevel(
   };
 }
 
-/** Every budget as a level, or those alone that are not full. */
 export function budgetLevels(across: Across, which: "all" | "touched" = "all"): BudgetLevel[] {
   const levels: BudgetLevel[] = [];
   const single = new Map<string, readonly string[]>();
@@ -202,7 +198,6 @@ function lowText({ remaining, capacity, nextSlotMs }: BudgetLevel, nowMs: number
     : `${left} until ${shortUtc(nextSlotMs, nowMs)}`;
 }
 
-/** The name of the limit that a finding tells. */
 function limitedName({ code, params }: Finding): string[] {
   if (code === "rate_limited")
     return params.by === "refusal"
@@ -248,7 +243,6 @@ export function limitTable(
   ];
 }
 
-/** The others, counted. */
 function roomText(levels: readonly BudgetLevel[], low: number): string {
   const sets = levels.filter((level) => level.kind === "set" && !isLow(level)).length;
   const domains = levels.length - low - sets;

@@ -19,7 +19,6 @@ export interface CheckResult {
   /** RFC 3339; `null`, as all that follow, where no certificate could be read. */
   readonly notBefore: string | null;
   readonly notAfter: string | null;
-  /** RFC 4514 text. */
   readonly issuer: string | null;
   /** Lower-case hex. */
   readonly serial: string | null;
@@ -33,9 +32,7 @@ export interface CheckResult {
   readonly staging: string | null;
   /** `false`: only the certificate was given. */
   readonly keyChecked: boolean;
-  /** What may be wrong with the bytes that Go rejects. */
   readonly hints: readonly Hint[];
-  /** Where cert-manager owns the Secret. */
   readonly certManager: CertManagerVerdict | null;
 }
 
@@ -126,7 +123,6 @@ const AT_EACH = "; on every connection, as long as it can't write this Secret.";
 /** Another node has what it loaded. */
 const IN_MEMORY = "; a pod with a valid one in memory serves that until it restarts.";
 
-/** What the pair's owner does. */
 function ownerText({ valid, reasons, shape, staging, keyChecked }: CheckResult): string {
   if (valid && !keyChecked) return "Tailscale would accept it if its private key matches.";
   const empty = reasons.includes("certificate_empty") || reasons.includes("key_empty");

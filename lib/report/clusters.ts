@@ -21,17 +21,13 @@ export interface ClusterRow {
   /** Whether a restoring credential is kept apart. */
   readonly restores: boolean;
   readonly lastAudit: { readonly at: string; readonly complete: boolean } | null;
-  /** RFC 3339. */
   readonly credentialEndsAt: string | null;
-  /** Why it can't be used. */
   readonly problems: readonly string[];
 }
 
 export interface ClustersPage {
   readonly nowMs: number;
-  /** Width of the table. */
   readonly room: number;
-  /** Whether to show identity and kind of credential, too. */
   readonly verbose: boolean;
 }
 
@@ -115,7 +111,6 @@ export interface RegisterResult {
   readonly name: string;
   readonly server: string;
   readonly version: string | null;
-  /** Key of the cluster's identity. */
   readonly identity: string;
   readonly kind: AccessKind;
   readonly rotated: boolean;
@@ -172,7 +167,6 @@ function exposureLines({ exposures, name }: RegisterResult): string[] {
   ];
 }
 
-/** A registration in a JSON document. */
 export function registeredDocument(found: Pick<RegisterResult, "credentials">): object {
   return {
     ...found,
@@ -190,7 +184,6 @@ export function registeredDocument(found: Pick<RegisterResult, "credentials">): 
   };
 }
 
-/** What each part of a plan is for, one line each. */
 export function partLines(parts: readonly Part[], all: readonly Part[]): string[] {
   return all.map(
     (part) => `  ${parts.includes(part) ? "+" : " "} ${part.padEnd(17)}${PART_TITLES[part]}`,

@@ -121,7 +121,6 @@ export function restartCommand(action: RestartAction): string | null {
     : commandLine(...kubectl, literal("delete pod"), action.pod);
 }
 
-/** Commands without a name in them. */
 const FIXED = {
   drill: "certkeep drill",
   init: "certkeep init",
@@ -148,7 +147,6 @@ function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" 
   );
 }
 
-/** How a command names its cluster. */
 function clusterWords({
   cluster,
   via,

@@ -27,7 +27,6 @@ export interface RouteSettings {
   readonly name: string;
   /** Names or patterns; `null`: all. */
   readonly clusters: readonly string[] | null;
-  /** Findings below it are left out. */
   readonly severity: Severity;
 }
 

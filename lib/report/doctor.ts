@@ -45,7 +45,6 @@ function commandFor({ action }: DoctorLine): string | null {
   return action === null ? null : commandOf(action);
 }
 
-/** What each check is called; the others by their id. */
 const TITLES: Readonly<Record<string, string>> = {
   config: "configuration",
   backups: "backup store",
@@ -70,7 +69,6 @@ const HEADINGS: readonly (readonly [Level, string])[] = [
 ];
 
 export interface DoctorPage extends Page {
-  /** Whether checks that are OK are listed. */
   readonly verbose: boolean;
 }
 

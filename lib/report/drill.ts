@@ -32,9 +32,7 @@ export interface DrilledCertificate {
   readonly namespace: string;
   readonly secret: string;
   readonly title: string;
-  /** How the last audit saw it. */
   readonly live: "valid" | "not_valid" | "lost";
-  /** The newest backup that opened and is valid. */
   readonly good: {
     readonly version: string;
     readonly recordedAt: string | null;
@@ -59,7 +57,6 @@ const ROWS_AT_MOST = 40;
 interface View {
   readonly nowMs: number;
   readonly width: number;
-  /** Width of tables. */
   readonly room: number;
   readonly style: Style;
   /** Whether to list the newest usable backup of each certificate. */

@@ -46,7 +46,6 @@ export function explainText(
   ].join("\n");
 }
 
-/** What the answer rests on. */
 function groundLines(view: Explanation, page: ExplainPage): string[] {
   const { kind, planned } = view;
   const isShown = planned === null && kind !== "cluster";
@@ -75,7 +74,6 @@ function detailLines(view: Explanation, page: ExplainPage): string[] {
   ];
 }
 
-/** Names under one item. */
 const MAX_NAMES = 12;
 const MAX_LINES = 24;
 
@@ -128,7 +126,6 @@ const DIAGNOSED: ReadonlySet<string> = new Set([
   "shared_set",
 ]);
 
-/** What is wrong besides. */
 function otherFindings(view: Explanation, page: ExplainPage): string[] {
   const { kind, diagnoses, findings } = view;
   if (kind === "cluster" || kind === "finding") return ignoredLines(view, page);

@@ -37,7 +37,6 @@ export interface ItemSubject {
   readonly findings: readonly Finding[];
 }
 
-/** What happened to these. */
 export interface ItemEvent {
   readonly subjects: readonly ItemSubject[];
   /** What they are when counted: `certificate`, `cluster`, `namespace`. */
@@ -79,7 +78,6 @@ export interface Item {
   readonly also: readonly Text[];
   readonly fix: ItemFix;
   readonly more: ItemMore | null;
-  /** RFC 3339: first seen. */
   readonly since: string;
   /** RFC 3339 or `null`: when it comes true. */
   readonly due: string | null;
@@ -94,7 +92,6 @@ export interface Item {
 
 export interface ItemsInput {
   readonly findings: readonly Finding[];
-  /** What a person calls the cluster of a state. */
   readonly nameOf: (cluster: string) => string;
   readonly nowMs: number;
 }
@@ -118,7 +115,6 @@ export function itemsOf(input: ItemsInput): Item[] {
   );
 }
 
-/** How many certificates an incident took. */
 function incidentSize({ findings: [{ code, params }] }: Item): number {
   return code === "secret_lost" && params.of === "many" ? params.count : 0;
 }

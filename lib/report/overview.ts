@@ -19,7 +19,6 @@ interface OverviewView extends Page {
   readonly budgets: readonly BudgetLevel[];
   readonly rows: readonly CertificateRow[];
   readonly nowMs: number;
-  /** Width of tables. */
   readonly room: number;
   /** Every cluster, every certificate, and all that findings say. */
   readonly verbose: boolean;

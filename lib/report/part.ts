@@ -7,7 +7,6 @@ import { instantOf, parseMsOrNull } from "../certificate/time.ts";
 import { plain } from "../plain.ts";
 
 export type Part =
-  /** certkeep's own words. */
   | string
   /** A name as a cluster has it. */
   | { readonly name: string }
@@ -18,7 +17,6 @@ export type Part =
   /** Milliseconds since the epoch: shown in the reader's time zone where the medium can. */
   | { readonly atMs: number };
 
-/** What a phrase says: every medium shows it in its own way. */
 export type Text = readonly Part[];
 
 /**
@@ -51,7 +49,6 @@ export function own(words: string): Text {
   return words === "" ? [] : [words];
 }
 
-/** An instant put into a sentence. */
 export function at(atMs: number): Text {
   return [{ atMs }];
 }
@@ -88,7 +85,6 @@ export function partsText(parts: Text): string {
     .join("");
 }
 
-/** The instant as parts, or nothing where it is none. */
 export function instantParts(instant: string | null): Part[] {
   const ns = instant === null ? null : parseMsOrNull(instant);
   return ns === null ? [] : [{ atMs: ns }];

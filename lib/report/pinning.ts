@@ -9,11 +9,9 @@ import { commandLine, literal } from "./shell.ts";
 export interface Named {
   /** Name of the cluster, or the context that it was reached by. */
   readonly called: string;
-  /** Whether `clusters add` registered it. */
   readonly registered: boolean;
 }
 
-/** The command that pins what answers now. */
 export function pinCommand({ called, registered }: Named, kind: Mismatch): string {
   const command = commandOf(pinAction(called, registered, kind));
   return command ?? "certkeep restore CONTEXT --rebuilt --all --apply";
@@ -58,7 +56,6 @@ export function mismatchText({ kind, pinned, seen }: NotPinned): {
 const GRANT = "Grant this credential get on the namespace kube-system";
 const CORRECT = "Correct the context or the registration";
 
-/** The parts of a restore's error. */
 export function notRestoredParts(named: Named, differs: NotPinned): ErrorParts {
   const { kind } = differs;
   return {
@@ -92,7 +89,6 @@ const REASONS: Readonly<Record<Mismatch, string>> = {
   address: "it moved to this address",
 };
 
-/** Why the deployed function doesn't restore to a cluster. */
 export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
   const where = `cluster ${cluster}`;
   const registered = { called: cluster, registered: true };

@@ -28,7 +28,6 @@ import type { PlanWarning } from "../restoreplan/objection.ts";
 import { capitalized, count, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 
-/** Rows of a kind that a table shows unless all are asked for. */
 const ROWS_OF_A_KIND = 30;
 
 const ORDER: Readonly<Record<ShownOutcome, number>> = {
@@ -94,7 +93,6 @@ function headline({ title, server, mode, offline, interrupted, verbose }: PlanVi
   );
 }
 
-/** What the table leaves out. */
 function othersText(
   rows: readonly ShownItem[],
   cut: number,
@@ -256,7 +254,6 @@ function servingLines(view: PlanView, nameOf: (item: PlanItem) => string): strin
 
 const COMMANDS_SHOWN = 20;
 
-/** An item in a JSON document. */
 export function itemDocument(item: PlanItem): object {
   const { why, notes, restart, revocation, ...facts } = item;
   const remedy = item.rule === "restore" ? null : remedyOf(item);

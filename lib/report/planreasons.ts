@@ -26,14 +26,11 @@ const DETAILS: ReadonlySet<Note["note"]> = new Set<Note["note"]>([
   "certmanager_adopts",
 ]);
 
-/** Groups of rows that are explained unless all are asked for. */
 const GROUPS_SHOWN = 15;
 
 interface Reason {
-  /** Sentences without their full stops. */
   readonly sentences: readonly string[];
   readonly hasRemedy: boolean;
-  /** Lines to paste. */
   readonly pasted: readonly string[];
 }
 

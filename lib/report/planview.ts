@@ -35,7 +35,6 @@ export interface PlanView {
   /** Of the table: names are cut only where a terminal has no room for them. */
   readonly room: number;
   readonly style: Style;
-  /** Whether unchanged rows and details are shown. */
   readonly verbose: boolean;
 }
 
@@ -58,7 +57,6 @@ export function createNaming(items: readonly ShownItem[]): (item: PlanItem) => s
 
 const NAMES_SHOWN = 4;
 
-/** Up to four names, and how many more. */
 export function namesText(names: readonly string[]): string {
   const more = names.length - NAMES_SHOWN;
   return more > 0
@@ -155,7 +153,6 @@ export function isToldByWord({ state, reasons: [first = ""] }: Now): boolean {
   return state !== "invalid" || Object.hasOwn(INVALID, first);
 }
 
-/** What is in the cluster. */
 function nowWord({ now, rule }: Pick<PlanItem, "now" | "rule">): string {
   const [first = ""] = now.reasons;
   switch (now.state) {
@@ -205,12 +202,10 @@ const REFUSALS: Partial<Readonly<Record<PlanCode, string>>> = {
   device_renamed: "other machine",
 };
 
-/** Why it isn't restored, in two words. */
 function refusalWord({ why: [first] }: Pick<PlanItem, "why">): string {
   return (first === undefined ? undefined : REFUSALS[first.code]) ?? "refused";
 }
 
-/** How long what the backup holds is still valid. */
 function leftWord({ daysLeft }: Pick<PlanItem, "daysLeft">): string {
   if (daysLeft === null) return "-";
   return daysLeft < 0 ? "expired" : daysLeft === 0 ? "today" : count(daysLeft, "day");

@@ -25,7 +25,6 @@ export interface CertificateRow {
   readonly status: RowStatus;
   /** By the owner's own check, as far as is known. */
   readonly valid: boolean;
-  /** Whether the Secret, or its fields, are gone. */
   readonly gone: boolean;
   readonly issuer: string;
   readonly serial: string;
@@ -34,9 +33,7 @@ export interface CertificateRow {
   readonly notAfterMs: number | null;
   /** Whether a backup of what it holds, or of what it should hold, is recorded. */
   readonly copied: boolean;
-  /** Codes of its findings, the worst first. */
   readonly codes: readonly string[];
-  /** What was seen of the worst. */
   readonly seen: string;
   /** Why it came to that; empty where it isn't known. */
   readonly why: string;
@@ -47,7 +44,6 @@ export interface CertificateRow {
    * time.
    */
   readonly history: readonly { readonly issuedMs: number; readonly untilMs: number }[];
-  /** When a restore replaced what was there. */
   readonly restoredMs: readonly number[];
 }
 

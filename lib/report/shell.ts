@@ -14,7 +14,6 @@ export function literal(text: string): Literal {
   return { literal: text };
 }
 
-/** Whether `name` may stand in a command as a name. */
 export function fitsCommand(name: string): boolean {
   return WORD.test(name) && !name.startsWith("-") && !name.startsWith("@");
 }

@@ -18,7 +18,6 @@ import type { StateDocument } from "../state/document.ts";
 
 /** Owners renew below this fraction of the lifetime left. */
 const RENEWAL_FRACTION = 1 / 3;
-/** Next renewals that a summary keeps. */
 const UPCOMING = 8;
 
 export interface Upcoming {
@@ -26,7 +25,6 @@ export interface Upcoming {
   readonly name: string;
   readonly namespace: string;
   readonly secret: string;
-  /** RFC 3339. */
   readonly notAfter: string;
 }
 
@@ -125,7 +123,6 @@ export function unseenSummary(
   };
 }
 
-/** What expires next in all clusters, the soonest first. */
 export function allUpcoming(summaries: readonly ClusterSummary[]): Upcoming[] {
   return summaries
     .flatMap(({ upcoming }) => upcoming)
@@ -159,7 +156,6 @@ function upcomingOf(state: StateDocument, findings: readonly Finding[], atMs: nu
     .map(({ one }) => one);
 }
 
-/** What a person calls the cluster of a state. */
 export function titleIn(summaries: readonly ClusterSummary[]): (cluster: string) => string {
   const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
   return (cluster) => titles.get(cluster) ?? cluster;

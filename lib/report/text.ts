@@ -19,7 +19,6 @@ const same = (text: string): string => text;
 
 export const PLAIN: Style = { bold: same, dim: same, red: same, yellow: same, green: same };
 
-/** Where lines are shown. */
 export interface Page {
   readonly width: number;
   readonly style: Style;
@@ -79,12 +78,10 @@ export function section(title: string, lines: readonly string[], { style }: Page
   return lines.length === 0 ? [] : ["", style.bold(plain(title)), ...lines];
 }
 
-/** The beginning of a sentence. */
 export function capitalized(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** `1 certificate`, `2 certificates`. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
 }

@@ -105,7 +105,6 @@ export function backupsText({ certificates, lost, ok, staging, unknown, backedUp
   ].join(", ");
 }
 
-/** Certificates that should be there. */
 export function totalOf({ certificates, lost }: Tally): number {
   return certificates + lost;
 }
@@ -131,7 +130,6 @@ export function sumOf<Of>(all: readonly Of[], pick: (one: Of) => number): number
   return all.reduce((total, one) => total + pick(one), 0);
 }
 
-/** How many findings of this severity there are. */
 export function findingCount(
   summaries: readonly { readonly findings: readonly Finding[] }[],
   severity: Severity,
@@ -142,7 +140,6 @@ export function findingCount(
   );
 }
 
-/** How much of a cluster was seen, as a table says it. */
 export const SIGHTS: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {
   part: "partly read",
   stale: "no recent audit",

@@ -17,13 +17,11 @@ const DAY_MS = 24 * HOUR_MS;
 /** Missing for so long before it counts as resolved; doubled each time it comes back. */
 const RESOLVE_AFTER_MS = HOUR_MS;
 const MAX_RESOLVE_AFTER_MS = DAY_MS;
-/** How long a resolved finding is remembered. */
 const REMEMBER_MS = 7 * DAY_MS;
 /** Findings remembered one by one, the most severe first; more are counted. */
 export const MAX_REMEMBERED = 20_000;
 const LABEL_LENGTH = 80;
 
-/** A name as it is remembered. */
 export function shortLabel(label: string): string {
   return middle(label, LABEL_LENGTH);
 }
@@ -32,9 +30,7 @@ export interface Changes {
   /** Never reported, or reported as less severe. */
   readonly fresh: readonly Finding[];
   readonly resolved: readonly Resolved[];
-  /** What is remembered if all of it is reported now. */
   readonly afterPost: Record<string, SaidEntry>;
-  /** What is remembered if nothing is reported. */
   readonly afterSilence: Record<string, SaidEntry>;
   /** Findings beyond those that are remembered one by one. */
   readonly left: number;

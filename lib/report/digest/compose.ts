@@ -49,7 +49,6 @@ const COMMANDS_SHOWN = 2;
 /** Longer ones can't be read. */
 const COMMAND_LENGTH = 700;
 
-/** Of the findings that are reported. */
 function problemItems({ reported, summaries, nowMs }: MessageInput): Item[] {
   return itemsOf({ findings: reported, nameOf: titleIn(summaries), nowMs });
 }
@@ -84,7 +83,6 @@ function causeLine({ events: [{ noun }], cause }: Item): Text {
   return ["Cause: ", ...sentence(cause)];
 }
 
-/** What restores or fixes it; else what explains it. */
 function commandsOf({ fix, more }: Item): { commands: string[]; left: number } {
   const doing = fix.commands.length > 0 || more === null ? fix.commands : [more.command];
   const fitting = doing.filter((command) => command.length <= COMMAND_LENGTH);

@@ -23,7 +23,6 @@ export type MessageKind = "first" | "news" | "urgent" | "heartbeat";
 export interface Message {
   readonly kind: MessageKind;
   readonly madeMs: number;
-  /** What a notification shows. */
   readonly title: Text;
   readonly notices: readonly Notice[];
   /** The counts of all clusters, and what else to know; one line each. */
@@ -45,13 +44,11 @@ export interface MessageInput {
   readonly kind: MessageKind;
   readonly nowMs: number;
   readonly summaries: readonly ClusterSummary[];
-  /** Findings to report in full. */
   readonly reported: readonly Finding[];
   /** Ids of those that were reported before and are repeated. */
   readonly repeated: ReadonlySet<string>;
   readonly resolved: readonly Resolved[];
   readonly issuedNow: IssuedNow;
-  /** Whether this is also the week's digest. */
   readonly weekly: boolean;
   readonly notes: readonly Text[];
 }

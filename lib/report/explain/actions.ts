@@ -19,7 +19,6 @@ const MAX_PLACES = 6;
 
 const HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/;
 
-/** `Restore`, `Fix` and `Prevent`, each with its command. */
 export function actionLines(explanation: Explanation, page: Page): string[] {
   if (explanation.kind === "cluster" || explanation.kind === "finding") return [];
   if (explanation.kind === "domain") return nameLines(explanation, page);
@@ -105,7 +104,6 @@ function findingsOf({ cluster, namespace, secret }: CertificateEntry, { findings
   );
 }
 
-/** The restore that its finding offers. */
 function restoreOf({ entry }: ExplainedPlace, view: Explanation): RestoreAction {
   const { cluster, key } = entry;
   const offered = findingsOf(entry, view)
@@ -186,7 +184,6 @@ function sourceLines({ diagnoses }: Explanation, page: Page): string[] {
   return first === undefined ? [] : measureLines("", first, page, "  ");
 }
 
-/** What to do, and the command for it on a line of its own. */
 export function measureLines(lead: string, measure: Measure, page: Page, indent: string): string[] {
   const { text, command } = measureDocument(measure);
   return [

@@ -92,7 +92,6 @@ function objectOf(where: string): string {
   return where.split("/").at(-1) ?? where;
 }
 
-/** What was issued, and how many were left after each. */
 export function historyLines(view: Explanation, page: ExplainPage): string[] {
   return view.accounts.flatMap((account) => accountLines(account, view, page));
 }

@@ -19,7 +19,6 @@ export interface ExplainedBackup {
   readonly serial: string | null;
   readonly recordedAt: string;
   readonly notAfter: string | null;
-  /** It could be restored now. */
   readonly good: boolean;
   readonly retired: boolean;
 }
@@ -70,11 +69,9 @@ export interface Explanation {
 export interface ExplainPage extends Page {
   /** Width of tables: of a terminal its own; without end in a pipe. */
   readonly room: number;
-  /** Whether to show everything that is known. */
   readonly verbose: boolean;
 }
 
-/** What people call a cluster. */
 export function clusterName({ names }: Pick<Explanation, "names">, cluster: string): string {
   return names.get(cluster) ?? cluster;
 }

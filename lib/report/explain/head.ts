@@ -13,7 +13,6 @@ import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
 import { isLimited, limitTexts } from "./limits.ts";
 import { isGood, statusOf, statusText } from "./places.ts";
 
-/** Columns before a fact. */
 const LABEL = 10;
 const MAX_CAUSES = 4;
 const MAX_NOTES = 20;
@@ -44,7 +43,6 @@ function factLines(label: string, text: string, { width, style }: Page, paint?: 
   });
 }
 
-/** The name, and beside it where it is. */
 function titleLines(view: Explanation, { width, style }: Page): string[] {
   const [place, ...others] = view.places;
   const single = place !== undefined && others.length === 0;

@@ -10,7 +10,6 @@ import { MAX_ROWS, serialText } from "./places.ts";
 
 const MAX_PLAN_ROWS = 60;
 
-/** In the order in which they are shown. */
 const SOURCES: Readonly<Record<Sighting["kind"], string>> = {
   secret: "",
   ct: "CT log",
@@ -30,7 +29,6 @@ function sourceText({ kind, cluster, where }: Sighting, home: string | null): st
     .join(" ");
 }
 
-/** Two of them, and how many more. */
 function sourcesText(sources: readonly Sighting[], home: string | null): string {
   const order = Object.keys(SOURCES);
   const shown = sources

@@ -11,7 +11,6 @@ import { setPhrase } from "../phrases/limits.ts";
 import { count, type Page, paragraph } from "../text.ts";
 import { MAX_ROWS } from "./places.ts";
 
-/** Each limit once: of sets and of their domains. */
 function budgetsOf({ accounts }: Explanation): readonly Budget[] {
   return [
     ...new Map(
@@ -31,7 +30,6 @@ function refusalOf(budget: Budget, own: ReadonlySet<string>): Refusal | null {
   return running.toSorted((a, b) => b.retryAtMs - a.retryAtMs)[0] ?? null;
 }
 
-/** Whether no certificate can be issued now, as far as is known. */
 export function isLimited(view: Explanation): boolean {
   const own = ownClusters(view);
   return budgetsOf(view).some(
@@ -148,12 +146,10 @@ function otherTexts(budget: Budget, view: Explanation): string[] {
   ];
 }
 
-/** The pod of `namespace/pod/container`. */
 export function podOf(where: string): string {
   return where.split("/")[1] ?? where;
 }
 
-/** Whether a number that is shown may be too high. */
 export function hasEstimate(view: Explanation): boolean {
   const own = ownClusters(view);
   return shownBudgets(view).some(
@@ -213,7 +209,6 @@ const SOURCE_WORDS: Readonly<Record<Silence["source"], string>> = {
 
 interface SilenceWords {
   readonly time?: (ms: number) => string;
-  /** What people call a cluster. */
   readonly nameOf?: (cluster: string) => string;
 }
 

@@ -16,9 +16,7 @@ import {
   type Explanation,
 } from "./explanation.ts";
 
-/** Rows of a table; more are counted. */
 export const MAX_ROWS = 20;
-/** Rows of the table of places that a page shows without -v. */
 const FEW_ROWS = 10;
 
 /** The serial's first digits, without leading zeros, as its issuer's pages show them. */
@@ -30,7 +28,6 @@ export function isGood({ copies }: ExplainedPlace): boolean {
   return copies.some(({ good }) => good);
 }
 
-/** What stands in place of a certificate, by a gap's state. */
 const GAPS: ReadonlyMap<string, string> = new Map([
   ["empty", "EMPTY"],
   ["certificate_missing", "CERTIFICATE MISSING"],
@@ -49,7 +46,6 @@ const LOSSES: Readonly<Record<Loss["how"], string>> = {
 const HEALTHS = ["critical", "warning", "ok"] as const;
 type Health = (typeof HEALTHS)[number];
 
-/** Findings about the certificate in this place. */
 function aboutIt({ entry }: ExplainedPlace, findings: readonly Finding[]): readonly Finding[] {
   return findings.filter(
     ({ code, subject }) =>
@@ -73,14 +69,12 @@ export function statusOf(place: ExplainedPlace, findings: readonly Finding[]): H
       : "ok";
 }
 
-/** Findings about a live certificate itself. */
 export const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
   "expiring",
   "renewal_overdue",
   "certificate_revoked",
 ]);
 
-/** The condition in one line. */
 export function statusText(place: ExplainedPlace, view: Explanation): string {
   const { entry, asLastSeen } = place;
   const seen =
@@ -156,7 +150,6 @@ const FINDING_WORDS: Readonly<Record<string, string>> = {
   renewal_overdue: "renewal overdue",
 };
 
-/** The condition in a table's cell. */
 function conditionWord(place: ExplainedPlace, findings: readonly Finding[]): string {
   const { condition, verdict, loss, missingContent } = place.entry;
   if (condition === "live") {
@@ -169,7 +162,6 @@ function conditionWord(place: ExplainedPlace, findings: readonly Finding[]): str
   return (GAPS.get(missingContent.state) ?? missingContent.state).toLowerCase();
 }
 
-/** `several`: they are in several clusters. */
 export function placeLines(
   view: Explanation,
   several: boolean,

@@ -79,7 +79,6 @@ function headOf(group: Group): string {
   return `${kind === "domain" ? key : setPhrase(key)}, in ${clusters.join(", ")}${more}`;
 }
 
-/** One sentence for each name; its own page says the rest. */
 function briefLines(group: Group, several: boolean, page: Page): string[] {
   const why = plainText(diagnosisText(group[0]));
   const head = several ? headOf(group) : setPhrase(group[0].key);

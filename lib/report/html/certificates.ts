@@ -29,7 +29,6 @@ const COLUMNS: readonly (readonly [key: string, title: string])[] = [
   ["copied", "Backup"],
 ];
 
-/** Rows that the page holds without its script. */
 const STATIC_ROWS = 200;
 
 /** `several`: whether there is a choice of clusters. */
@@ -101,7 +100,6 @@ function select(id: string, choices: readonly (readonly [value: string, text: st
   return `<select id="${id}"><option value="">all</option>${options.join("")}</select>`;
 }
 
-/** What the script shows of a row. */
 const KEYS = [
   "cluster",
   "namespace",

@@ -110,9 +110,7 @@ function textHtml(text: Text): string {
     .join("");
 }
 
-/** Items, and subjects of one, that are open; the others are a click away. */
 const OPEN = 5;
-/** Subjects of an item that are listed; the table has all. */
 const SUBJECTS_LISTED = 200;
 
 function itemSection(severity: Severity, items: readonly Item[]): string {
@@ -126,7 +124,6 @@ function itemSection(severity: Severity, items: readonly Item[]): string {
   ].join("\n");
 }
 
-/** The first five, and the others folded. */
 function collapsed(parts: readonly string[], wrap = (inner: string): string => inner): string[] {
   const [open, folded] = [parts.slice(0, OPEN), parts.slice(OPEN)];
   return [

@@ -20,13 +20,11 @@ export interface ItemsPage extends Page {
   readonly names: number;
   /** Only what is needed to act. */
   readonly brief: boolean;
-  /** Each finding in full. */
   readonly verbose: boolean;
 }
 
 export interface ShownItems {
   readonly lines: readonly string[];
-  /** Items and names that are left out. */
   readonly hidden: boolean;
 }
 
@@ -39,10 +37,8 @@ const HEADINGS: Readonly<Record<Severity, string>> = {
 const LABEL = "Prevent".length;
 const INDENT = "    ";
 const AS_ABOVE: Text = ["as above"];
-/** Findings of one item that `-v` spells out. */
 const MAX_SPELT = 20;
 
-/** Names shown of an item where there are many items. */
 const FEW_NAMES = 5;
 
 /** Within `most` lines as far as possible: names are counted first, then items. */
@@ -57,7 +53,6 @@ export function itemLines(
   return linesWithin(items, { ...page, names, brief: true }, most);
 }
 
-/** At least one item. */
 function linesWithin(items: readonly Item[], page: ItemsPage, most: number): ShownItems {
   const lines: string[] = [];
   const fixes = new Set<string>();
@@ -217,7 +212,6 @@ function nameLines(subjects: readonly ItemSubject[], item: Item, page: ItemsPage
   );
 }
 
-/** All that each finding says. */
 function speltLines(
   { findings, fix }: Item,
   { width, style, nowMs }: Page & { readonly nowMs: number },

@@ -54,7 +54,6 @@ export function rankOf({ code }: Pick<Finding, "code">): number {
   return RANK.get(code) ?? ORDER.length;
 }
 
-/** The headline of these. */
 export function byRank<T extends Pick<Finding, "code" | "id">>(findings: readonly T[]): T[] {
   return findings.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : 1));
 }
@@ -106,7 +105,6 @@ function keysOf(finding: Finding): string[] {
   return keys.length > 0 ? keys : [keyOf("finding", finding.id)];
 }
 
-/** Groups that share a key, each in its order. */
 class Unions {
   readonly #parent = new Map<string, string>();
 

@@ -152,7 +152,6 @@ function otherOf({ code, actions: [first, second] }: Finding): ItemMore | null {
   return command === null ? null : { label: "Details", command, note: "if it still exists" };
 }
 
-/** What explains the cause, or the certificate. */
 export function moreOf(
   findings: readonly Finding[],
   subjects: readonly ItemSubject[],

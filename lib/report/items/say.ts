@@ -111,7 +111,6 @@ function subjectsOf(findings: readonly Finding[], names: Names): ItemSubject[] {
   );
 }
 
-/** What happened, to whom; the headline first. */
 export function eventsOf(findings: readonly Finding[], names: Names): [ItemEvent, ...ItemEvent[]] {
   const subjects = subjectsOf(findings, names);
   const lost = subjects.find(({ findings: [first] }) => isIncident(first));
@@ -166,7 +165,6 @@ function limitClause(subjects: readonly ItemSubject[], nowMs: number): Text {
   return say`; ${limits.length} of them rate limited`;
 }
 
-/** Whether backups help, where a restore is the question. */
 function backupClause(subjects: readonly ItemSubject[]): Text {
   const statuses = subjects.flatMap(({ findings: [first] }) => {
     if (first === undefined) return [];
@@ -274,7 +272,6 @@ function diagnosed(findings: readonly Finding[]): Text[] {
   return [say`${own(opening)}${becauseClause(cause.because)}${over}`];
 }
 
-/** What else is wrong with the same subjects. */
 export function alsoText(events: readonly ItemEvent[], nowMs: number): Text[] {
   const others = events.flatMap(({ subjects }) =>
     subjects.flatMap(({ findings: [, ...rest] }) =>
@@ -309,7 +306,6 @@ export function eventTitle({ subjects, noun, what }: ItemEvent, { clusters }: It
     : say`${{ name: first.name }} in ${{ name: first.cluster }}: ${what}`;
 }
 
-/** A clause as a sentence. */
 export function sentence(clause: Text): Text {
   const [first, ...others] = clause;
   if (first === undefined) return [];

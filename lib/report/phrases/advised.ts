@@ -9,7 +9,6 @@ import { at, own, say, type Text } from "../part.ts";
 import { leftText } from "./limits.ts";
 import { type AdvicePhrase, RESTORE, STORE_UNREAD } from "./phrase.ts";
 
-/** Whose certificate it is. */
 export interface Advised {
   readonly owner: Owner;
   /** The host name that it is for. */
@@ -23,7 +22,6 @@ const WAYS: Readonly<Record<OtherWay, string>> = {
   staging: "use the staging environment for a test",
 };
 
-/** The tightest limit, or `null` where none is known. */
 function tightest({ set, domains }: Advice): Budget | null {
   const budgets = set === null ? domains : [set, ...domains];
   return budgets.toSorted((a, b) => a.atMost - b.atMost)[0] ?? null;

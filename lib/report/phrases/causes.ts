@@ -37,7 +37,6 @@ export const EVIDENCE_TITLES: Readonly<Record<EvidenceSource, string>> = {
   issuances: "issuances of",
 };
 
-/** The sources of evidence in a list. */
 export const SOURCE_NAMES: Readonly<Record<EvidenceSource, string>> = {
   judge: "what the Secret holds",
   access: "access review",
@@ -89,7 +88,6 @@ const ORDERS: ReadonlyMap<string, string> = new Map([
   ["busy", "the issuer is too busy for orders (503), which is no rate limit"],
 ]);
 
-/** `(3 times, last at …)` */
 function timesSeen({ count, lastMs }: { readonly count: number; readonly lastMs: number }): Text {
   return say`(${own(times(count))}, last at ${at(lastMs)})`;
 }
@@ -209,7 +207,6 @@ function spanOf(issuances: readonly { readonly issuedAtMs: number }[]): number {
   return (issuances.at(-1)?.issuedAtMs ?? 0) - (issuances[0]?.issuedAtMs ?? 0);
 }
 
-/** The first of a list, and how many more. */
 function some(all: readonly string[], most: number): string {
   const more = all.length > most ? ` and ${all.length - most} more` : "";
   return `${all.slice(0, most).join(", ")}${more}`;
@@ -217,7 +214,6 @@ function some(all: readonly string[], most: number): string {
 
 const ASSUMED = own("; no pod with this account was seen: it is the one that the operator creates");
 
-/** The last of a list, and how many more. */
 function newest(all: readonly string[]): string {
   const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : "";
   return `${all.slice(-MAX_NAMED).join(", ")}${more}`;
@@ -316,7 +312,6 @@ function capitalized([first, ...rest]: Text): Text {
     : [];
 }
 
-/** What a JSON document has: the clause alone. */
 export function becausePlain({ because }: Cause): string {
   return plainText(becauseClause(because));
 }

@@ -26,7 +26,6 @@ function reached(code: string, lastReachedMs: number | null): readonly string[] 
   return [code, ...(lastReachedMs === null ? [] : [`last reached ${instantOf(lastReachedMs)}`])];
 }
 
-/** Certificates that a sentence names. */
 const MAX_NAMED = 5;
 
 const STORE_TROUBLES: Readonly<Record<string, string>> = {

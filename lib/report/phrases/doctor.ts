@@ -12,7 +12,6 @@ type None = object;
 
 /** What is known of each besides its code. */
 interface Seen {
-  /** In the words of an error. */
   error: { readonly message: string };
 
   no_configuration: None;
@@ -52,7 +51,6 @@ interface Seen {
   drill: { readonly agoMs: number; readonly backups: number; readonly unreadable: number };
   drill_ahead: { readonly byMs: number };
 
-  /** Of one cluster. */
   /** `isOwn`: the cluster's own list of them is empty. */
   no_recipients: { readonly isOwn: boolean };
   same_cluster: { readonly as: string };
@@ -73,7 +71,6 @@ interface Seen {
   never_audited: None;
   audited: { readonly agoMs: number; readonly isComplete: boolean };
 
-  /** Of its credentials. */
   no_end: { readonly bearer: Bearer };
   endless_token: { readonly bearer: Bearer; readonly since: string | null };
   ends: { readonly bearer: Bearer; readonly endsAt: string; readonly inMs: number };

@@ -314,7 +314,6 @@ export function lostText({ params }: FindingOf<"issued_not_stored">): Text {
   return own(`${lost}: ${writeFailureText(params.signs[0].code)}`);
 }
 
-/** `Let's Encrypt refuses until …` */
 export function refusalText(
   finding: FindingOf<"rate_limited">,
   issuer: string = issuerOf([finding]),
@@ -334,13 +333,11 @@ export function refusalText(
     : say`${refuses}${own(names)} until ${at(params.untilMs)}`;
 }
 
-/** What happened, in one clause. */
 export function eventText(finding: { readonly code: FindingCode }, nowMs: number): Text {
   const { one } = EVENTS[finding.code] as Event<never>;
   return one(finding as never, nowMs);
 }
 
-/** What happened to several of the same cause. */
 export function eventOfMany(finding: { readonly code: FindingCode }, nowMs: number): Text {
   const { one, many } = EVENTS[finding.code] as Event<never>;
   return many === undefined ? one(finding as never, nowMs) : many(finding as never);

@@ -17,7 +17,6 @@ type Codes =
   | "concurrent_issuance"
   | "shared_set";
 
-/** Issuances and places named in the evidence; of issuances the newest. */
 const MAX_EVIDENCE = 10;
 
 /** A set's first name and how many others it has, for a sentence. */

@@ -171,7 +171,6 @@ function measureCommand(measure: Measure): string | null {
   }
 }
 
-/** A measure in a JSON document. */
 export function measureDocument(measure: Measure): {
   readonly text: string;
   readonly command: string | null;

@@ -43,7 +43,6 @@ export function sourceText({
     : plainText(missingText({ source, code, sinceMs, measure: null }));
 }
 
-/** `logs denied since …`: one clause. */
 export function missingText({ source, code, sinceMs }: Missing): Text {
   const status = STATUSES.get(code);
   const since = sinceMs === null || TIMELESS.has(code) ? [] : say` since ${at(sinceMs)}`;

@@ -8,7 +8,6 @@ import { type Capability, type Part, CAPABILITIES } from "../../rbac/table.ts";
 import { grantManifest } from "../../restoreplan/grant.ts";
 import { commandOf } from "../command.ts";
 
-/** What each part is for, in one clause. */
 export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
   identity: "check which cluster this is",
   secrets: "list and get Secrets in the audited namespaces",
@@ -21,7 +20,6 @@ export const PART_TITLES: Readonly<Record<Part | "identity", string>> = {
   "create-namespace": "create a namespace that was deleted",
 };
 
-/** What certkeep can't do without a capability, by its id. */
 const WITHOUT: Readonly<Record<string, string>> = {
   identity:
     "certkeep can't tell whether this is still the pinned cluster, so audits and restores refuse " +
@@ -79,7 +77,6 @@ export function questionText(
   return `${verb} ${object}${where}`;
 }
 
-/** `delete secrets in namespace shop`. */
 export function excessText({ verb, resource, group, name, namespaces }: Excess): string {
   const does = verb === "*" ? "do anything with" : verb;
   const what = resource === "*" ? "every resource" : resource;

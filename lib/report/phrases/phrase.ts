@@ -23,10 +23,8 @@ export interface Phrase<C extends FindingCode> {
   /** What makes it one, with its threshold: for the docs. */
   readonly when: string;
   readonly seen: (finding: FindingOf<C>) => Text;
-  /** What it leads to, in general and for this one. */
   readonly leadsTo: string;
   readonly leadsToOf?: (finding: FindingOf<C>) => string;
-  /** What to do, in general and for this one. */
   readonly advice: string;
   readonly adviceOf?: (finding: FindingOf<C>) => AdvicePhrase | string;
   readonly evidence?: (finding: FindingOf<C>) => readonly (string | Text)[];
@@ -58,7 +56,6 @@ export function expires(serial: string, notAfterMs: number): string {
   return `serial ${serial}, expires ${instantOf(notAfterMs)}`;
 }
 
-/** What comes of a Secret, or its fields, being gone. */
 export function lossLeadsTo(owner: Owner): string {
   if (owner === "tailscale")
     return (
@@ -73,7 +70,6 @@ export function lossLeadsTo(owner: Owner): string {
   return "An outage for its clients: no known controller issues another one.";
 }
 
-/** What comes of a pair that doesn't validate. */
 export function invalidLeadsTo(owner: Owner, keyFits: boolean): string {
   if (owner === "tailscale")
     return "On the next connection Tailscale discards it and requests a new one.";
@@ -84,7 +80,6 @@ export function invalidLeadsTo(owner: Owner, keyFits: boolean): string {
     : "cert-manager orders a new one at once, because the key doesn't match the certificate.";
 }
 
-/** The one advice that every restorable certificate gets. */
 export const RESTORE: AdvicePhrase = {
   key: "restore",
   general: "Restore from backup (uses no issuance)",
@@ -109,7 +104,6 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ["letsencrypt-staging", "Let's Encrypt (staging)"],
 ]);
 
-/** The issuer that one of these tells; `the issuer` where none does. */
 export function issuerOf(findings: readonly Finding[]): string {
   return findings.flatMap((finding) => knownIssuer(finding) ?? [])[0] ?? "the issuer";
 }

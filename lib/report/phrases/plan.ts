@@ -76,7 +76,6 @@ export function planCodeText(code: PlanCode): string {
   return PLAN_REASONS[code];
 }
 
-/** What people call what is restored. */
 export function itemTitle({ kind, title }: Pick<PlanItem, "kind" | "title">): string {
   return kind === "account-key" ? "ACME account key" : title;
 }
@@ -85,7 +84,6 @@ export function problemText({ place, found, expected }: CopyProblem): string {
   return `${place}: ${found}; expected ${expected}`;
 }
 
-/** One or two clauses; text of a cluster may be in it. */
 export function whyText(why: readonly Objection[]): string {
   return why.map(objectionText).join("; ");
 }

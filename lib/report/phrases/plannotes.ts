@@ -185,13 +185,11 @@ export function revocationGapText(gap: RevocationGap): string {
 }
 
 interface Served {
-  /** In a table's cell. */
   readonly word: string;
   /** After "Served"; a command follows where there is one. */
   readonly clause: string;
 }
 
-/** When it is served, and what that has to do with a restart. */
 interface Reading {
   readonly text: string;
   readonly served: Served | null;

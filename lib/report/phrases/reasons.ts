@@ -2,7 +2,6 @@
 import type { Reason } from "../../certificate/reason.ts";
 import type { HintKind } from "../../certificate/hint.ts";
 
-/** One clause a code. */
 const CLAUSES: Readonly<Record<Reason, string>> = {
   certificate_empty: "the certificate field is empty",
   key_empty: "the key field is empty",
@@ -49,7 +48,6 @@ export function reasonText(reasons: readonly string[]): string {
     .join("; ");
 }
 
-/** One reason as a sentence. */
 export function reasonSentence(reason: string): string {
   const clause = reasonText([reason]);
   return `${clause.charAt(0).toUpperCase()}${clause.slice(1)}.`;

@@ -26,7 +26,6 @@ interface TextContext extends ContextBlock {
   elements: MrkdwnElement[];
 }
 
-/** The blocks that certkeep sends. */
 export type Block = TextSection | TextContext;
 
 export interface SlackMessage {
@@ -34,7 +33,6 @@ export interface SlackMessage {
   readonly blocks: readonly Block[];
 }
 
-/** The message as Slack takes it. */
 export function slackMessage(message: Message): SlackMessage {
   return render(fitForSlack(message));
 }

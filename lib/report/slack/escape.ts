@@ -11,7 +11,6 @@ import { plain } from "../../plain.ts";
 const NAME_LENGTH = 90;
 /** A sentence that may hold text of a cluster, likewise. */
 const SAID_LENGTH = 400;
-/** A title as a whole, likewise. */
 const TITLE_LENGTH = 600;
 const NOTE_LENGTH = 1200;
 /** Slack's `<!date>` takes whole seconds; beyond these years clients show nonsense. */
