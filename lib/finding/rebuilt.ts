@@ -4,8 +4,14 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import { setOf } from "../ratelimit/limit.ts";
-import { combinedHelp, type RecordedPlanner } from "../restoreplan/recorded.ts";
-import { predecessorsOf, stillCounts } from "../restoreplan/successor.ts";
+import { combinedHelp, type RecordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
+import {
+  liveCopies,
+  lostCopies,
+  type Predecessor,
+  predecessorsOf,
+  stillCounts,
+} from "../restoreplan/successor.ts";
 import type { CertificateEntry } from "../state/certificates.ts";
 import type { CopyRecord, StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
@@ -16,20 +22,45 @@ import { allowedRestore } from "./losses.ts";
 
 const MAX_NAMES = 50;
 
-/** Backups of what the last audit before the rebuild saw live, whether or not it was valid. */
-function liveBefore({ copies }: StateDocument, rebuiltMs: number): readonly CopyRecord[] {
-  const before = Object.values(copies).filter(
-    ({ kind, liveUntil }) => kind === "certificate" && parseMs(liveUntil) <= rebuiltMs,
-  );
-  const lastMs = before.reduce(
-    (last, { liveUntil }) => Math.max(last, parseMs(liveUntil)),
-    Number.NEGATIVE_INFINITY,
-  );
-  return before.filter(({ liveUntil }) => parseMs(liveUntil) === lastMs);
-}
-
 function served({ seenValid, retired, notAfter }: CopyRecord, atMs: number): boolean {
   return seenValid && retired === undefined && notAfter !== null && parseMs(notAfter) >= atMs;
+}
+
+interface Candidate {
+  readonly copy: CopyRecord;
+  readonly help: RestoreHelp;
+}
+
+function isRestorable({ help }: Candidate): boolean {
+  return help.backup === "restorable";
+}
+
+/**
+ * What a restore brings back, and what served until the rebuild and needs a new certificate, less
+ * what is valid here by now. A recreated proxy has a Secret of another name: what counts is the
+ * certificate's names.
+ */
+function candidatesOf(
+  state: StateDocument,
+  predecessor: Predecessor,
+  entries: readonly CertificateEntry[],
+  { planner, atMs }: { readonly planner: RecordedPlanner; readonly atMs: number },
+): readonly Candidate[] {
+  const here = new Set(
+    entries.flatMap(({ verdict, record }) =>
+      verdict?.valid === true && record !== null ? [setOf(record.names).key] : [],
+    ),
+  );
+  const live = liveCopies(state, parseMs(predecessor.at));
+  const helped = (copies: readonly CopyRecord[], there: ReadonlySet<string>): Candidate[] =>
+    copies
+      .filter(({ names }) => !there.has(setOf(names).key))
+      .map((copy) => ({ copy, help: planner.helpFor(copy) }));
+  const hereOrLive = new Set([...here, ...live.map(({ names }) => setOf(names).key)]);
+  return [
+    ...helped(live, here).filter((one) => isRestorable(one) || served(one.copy, atMs)),
+    ...helped(lostCopies(state, predecessor), hereOrLive).filter(isRestorable),
+  ];
 }
 
 export function* rebuiltDrafts(
@@ -40,32 +71,23 @@ export function* rebuiltDrafts(
 ): Generator<Draft> {
   const predecessor = predecessorsOf(state).at(-1);
   if (predecessor === undefined || !stillCounts(predecessor, atMs)) return;
-  const rebuiltMs = parseMs(predecessor.at);
-  // A recreated proxy has a Secret of another name: what counts is the certificate's names.
-  const here = new Set(
-    entries.flatMap(({ verdict, record }) =>
-      verdict?.valid === true && record !== null ? [setOf(record.names).key] : [],
-    ),
-  );
-  // What a restore brings back counts, and what served until the rebuild and needs a new
-  // certificate.
-  const candidates = liveBefore(state, rebuiltMs)
-    .filter(({ names }) => !here.has(setOf(names).key))
-    .map((copy) => ({ copy, help: planner.helpFor(copy) }))
-    .filter(({ copy, help }) => help.backup === "restorable" || served(copy, atMs));
+  const candidates = candidatesOf(state, predecessor, entries, { planner, atMs });
   if (candidates.length === 0) return;
   const missing = candidates.map(({ copy }) => copy);
-  const helps = candidates.map(({ help }) => help);
-  const { backup } = combinedHelp(helps);
-  const namespaces = new Set([...standingSecrets(state)].map(({ namespace }) => namespace));
+  const { backup } = combinedHelp(candidates.map(({ help }) => help));
+  // Registering creates the namespaces that are registered.
+  const namespaces = new Set([
+    ...[...standingSecrets(state)].map(({ namespace }) => namespace),
+    ...(state.credential?.namespaces ?? []),
+  ]);
   yield {
     code: "rebuilt_not_restored",
     subject: { cluster: state.cluster, namespace: null, secret: null, name: null },
     params: {
       title: state.title,
-      rebuiltMs,
+      rebuiltMs: parseMs(predecessor.at),
       count: missing.length,
-      restorable: helps.filter((help) => help.backup === "restorable").length,
+      restorable: candidates.filter(isRestorable).length,
       backup,
       names: missing.map(({ names, secret }) => names[0] ?? secret).slice(0, MAX_NAMES),
     },

@@ -43,6 +43,8 @@ export interface ItemEvent {
   readonly noun: string;
   /** One clause, which stands after the subject's name or their number. */
   readonly what: Text;
+  /** Certificates of the one subject that it is about, where that is a cluster. */
+  readonly names: readonly string[];
 }
 
 export interface ItemFix {

@@ -12,27 +12,34 @@
  */
 import { parseMs } from "../certificate/time.ts";
 import type { RestorePair } from "../config/schema.ts";
-import { emptyState, type StateDocument } from "../state/document.ts";
+import { placeKey } from "../state/backups.ts";
+import { certificates } from "../state/certificates.ts";
+import { type CopyRecord, emptyState, type StateDocument } from "../state/document.ts";
 import {
   type ClusterIdentity,
   notPinned,
   type NotPinned,
   type StoredIdentity,
 } from "../state/identity.ts";
-import { joinSecrets } from "../state/secrets.ts";
+import { isIntended, joinSecrets } from "../state/secrets.ts";
 
 /**
  * For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own.
  */
 const PREDECESSOR_COUNTS_MS = 7 * 86_400_000;
 
-interface Predecessor {
+export interface Predecessor {
   /** Key of the earlier identity. */
   readonly key: string;
   /** Name of the document that holds the earlier state. */
   readonly document: string;
   /** RFC 3339: when the successor was pinned. */
   readonly at: string;
+  /**
+   * By `placeKey`: what it had lost and `restore --all` brings back. Earlier versions
+   * recorded none.
+   */
+  readonly alreadyLost: readonly string[];
 }
 
 /** Name of the document that an earlier state is kept under. */
@@ -50,7 +57,10 @@ export function succeed(
   document: string,
   now: string,
 ): StateDocument {
-  const predecessor: Predecessor = { key: before.identity?.key ?? "unknown", document, at: now };
+  const predecessor: Predecessor = {
+    ...{ key: before.identity?.key ?? "unknown", document, at: now },
+    alreadyLost: lostBefore(before, parseMs(now)),
+  };
   return {
     ...emptyState(before.cluster, before.title, before.server),
     identity: { ...identity },
@@ -61,22 +71,83 @@ export function succeed(
   };
 }
 
+/** Backups of what the last audit until then saw live, whether or not it was valid. */
+export function liveCopies(
+  { copies }: Pick<StateDocument, "copies">,
+  untilMs: number,
+): readonly CopyRecord[] {
+  const before = Object.values(copies).filter(
+    ({ kind, liveUntil }) => kind === "certificate" && parseMs(liveUntil) <= untilMs,
+  );
+  const lastMs = before.reduce(
+    (last, { liveUntil }) => Math.max(last, parseMs(liveUntil)),
+    Number.NEGATIVE_INFINITY,
+  );
+  return before.filter(({ liveUntil }) => parseMs(liveUntil) === lastMs);
+}
+
+/** What a state's certificates were that no backup shows as live at the end. */
+function lostBefore(state: StateDocument, atMs: number): readonly string[] {
+  const live = new Set(liveCopies(state, atMs).map(fieldKey));
+  const lost = [...certificates(state, atMs)].filter(
+    ({ record, loss, newName, backups }) =>
+      record !== null && !isIntended(loss) && newName === null && backups.length > 0,
+  );
+  return lost.map(fieldKey).filter((key) => !live.has(key));
+}
+
+/** The newest backup of each certificate that the earlier cluster had lost. */
+export function lostCopies(
+  { copies }: Pick<StateDocument, "copies">,
+  { alreadyLost }: Predecessor,
+): readonly CopyRecord[] {
+  if (alreadyLost.length === 0) return [];
+  const wanted = new Set(alreadyLost);
+  const newest = new Map<string, CopyRecord>();
+  for (const copy of Object.values(copies)) {
+    const key = fieldKey(copy);
+    if (copy.kind !== "certificate" || !wanted.has(key)) continue;
+    const known = newest.get(key);
+    if (known === undefined || parseMs(known.liveUntil) < parseMs(copy.liveUntil))
+      newest.set(key, copy);
+  }
+  return [...newest.values()];
+}
+
+function fieldKey({
+  namespace,
+  secret,
+  fieldBase,
+}: Pick<CopyRecord, "namespace" | "secret" | "fieldBase">): string {
+  return placeKey(namespace, secret, fieldBase);
+}
+
 /** Earlier identities, the oldest first; what isn't one is left out. */
 export function predecessorsOf(state: StateDocument): readonly Predecessor[] {
   const { predecessors } = state as { readonly predecessors?: unknown };
   if (!Array.isArray(predecessors)) return [];
   return (predecessors as unknown[]).flatMap((one) => {
-    const { key, document, at } = (typeof one === "object" && one !== null ? one : {}) as Record<
-      string,
-      unknown
-    >;
+    const { key, document, at, alreadyLost } = (
+      typeof one === "object" && one !== null ? one : {}
+    ) as Record<string, unknown>;
     return typeof key === "string" &&
       typeof document === "string" &&
       typeof at === "string" &&
       /^\d{4}-/.test(at)
-      ? [{ key, document, at }]
+      ? [
+          {
+            key,
+            document,
+            at,
+            alreadyLost: Array.isArray(alreadyLost) ? alreadyLost.filter(isText) : [],
+          },
+        ]
       : [];
   });
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 export function stillCounts(predecessor: Predecessor, nowMs: number): boolean {

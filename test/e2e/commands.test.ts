@@ -325,6 +325,38 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     expect((await readSecret(kube, shop, secret))?.data).toEqual(before?.data);
   });
 
+  it("audit, after a rebuild -> restore: what the one before had, and what it had lost", async () => {
+    const [shop, web] = await setUp();
+    const names = [`${shop}-tls.example.com`, `${web}-tls.example.com`];
+    const options = ["--namespace", shop, "--namespace", web, "--with", "restore", "--yes"];
+    const added = await certkeep("clusters", "add", "prod", "--context", "admin", ...options);
+    expect(added.code).toBe(0);
+    expect((await certkeep("audit")).code).toBe(0);
+    await kube.demand("DELETE", `/api/v1/namespaces/${web}/secrets/${web}-tls`);
+    expect((await certkeep("audit")).stdout).toContain(names[1]);
+    const successor = await startKube();
+    const before = kubeconfig;
+    try {
+      for (const namespace of [shop, web]) await createNamespace(successor, namespace);
+      kubeconfig = successor.kubeconfigFor({ contextName: "admin" });
+      const again = ["clusters", "add", "prod", "--rebuilt", "--context", "admin", ...options];
+      expect((await certkeep(...again)).code).toBe(0);
+      const { stdout } = await certkeep("audit");
+      for (const name of names) expect(stdout).toContain(name);
+      const commands = stdout.match(/certkeep (?:clusters|restore) [^\n]*\w/g) ?? [];
+      expect(commands).toEqual(["certkeep restore prod --all --apply"]);
+      for (const command of commands) expect(await offered(command)).toMatchObject({ code: 0 });
+      for (const place of [shop, web])
+        expect(await readSecret(successor, place, `${place}-tls`)).toMatchObject({
+          type: "kubernetes.io/tls",
+        });
+      expect((await certkeep("audit")).stdout).toMatch(/2 (?:of 2 )?certificates/);
+    } finally {
+      kubeconfig = before;
+      await successor.stop();
+    }
+  });
+
   it("clusters add --print, then --no-apply: what was printed is registered", async () => {
     const [shop] = await setUp();
     const options = ["--namespace", shop, "--parts", "secrets,restore"];

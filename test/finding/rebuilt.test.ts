@@ -1,11 +1,14 @@
 /** What a cluster had before it was rebuilt is told until it is there again. */
 import { describe, expect, it } from "vitest";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
+import { itemsOf } from "../../lib/report/items.ts";
+import { itemLines } from "../../lib/report/items/lines.ts";
+import { PLAIN } from "../../lib/report/text.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
 import { formatMs } from "../../lib/certificate/time.ts";
-import { succeed } from "../../lib/restoreplan/successor.ts";
+import { predecessorsOf, succeed } from "../../lib/restoreplan/successor.ts";
 import type { StateDocument } from "../../lib/state/document.ts";
-import { copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
+import { certificate, copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
 
 const DAY = 86_400_000;
 const KEY = "tailscale/shop.tail1a2b3.ts.net";
@@ -78,15 +81,85 @@ describe("after a cluster was rebuilt", () => {
     expect(gone).toMatchObject(restored);
   });
 
-  it("leaves out what the cluster before had lost or replaced already", () => {
-    const earlier = copy({
-      secret: "old",
-      names: ["old.tail1a2b3.ts.net"],
-      liveUntil: "2026-11-20T00:00:00Z",
+  describe("of what the cluster before had lost", () => {
+    const NAME = "old.tail1a2b3.ts.net";
+    const copies = {
+      v1: copy(),
+      v0: copy({
+        secret: NAME,
+        names: [NAME],
+        sha256: "cc",
+        serial: "0c",
+        liveUntil: "2026-11-20T00:00:00Z",
+      }),
+    };
+    const held = { domain: NAME, names: [NAME], sha256: "cc", serial: "0c" };
+    const record = secret({
+      certificates: {
+        tls: { ...certificate(held), copy: { version: "v0", digest: "d1", recipients: "r" } },
+      },
     });
-    expect(told(rebuilt({}, { copies: { v1: copy(), v0: earlier } }))[0]?.seen).not.toContain(
-      "old.",
-    );
+    const lost = (how: "lost" | "removed" | "unknown") => ({
+      lost: {
+        [`tailscale/${NAME}`]: { how, incident: null, lostAt: NOW, lastSeenAt: NOW, record },
+      },
+    });
+    const emptied = {
+      [`tailscale/${NAME}`]: secret({
+        certificates: {},
+        gaps: {
+          tls: { domain: NAME, state: "empty", reasons: [], since: NOW, held: certificate(held) },
+        },
+      }),
+    };
+
+    it.each([
+      ["a lost Secret", { copies, ...lost("lost") }],
+      ["a lost Secret of an unknown parent", { copies, ...lost("unknown") }],
+      ["an emptied Secret", { copies, secrets: { [KEY]: secret(), ...emptied } }],
+    ])("names what a restore brings back: %s", (_, before) => {
+      const [document] = told(rebuilt({}, before as never));
+      expect(document?.seen).toMatch(/2 certificates .*shop\..*old\./);
+      expect(document?.command).toBe("certkeep restore prod --all --create-namespace");
+      const after = NOW_MS + 2 * 3_600_000;
+      const [item] = itemsOf({
+        findings: evaluateState(rebuilt({}, before as never), after, formatMs(after)),
+        nameOf: (cluster) => cluster,
+        nowMs: after,
+      });
+      const page = { nowMs: after, width: 100, style: PLAIN, several: false, verbose: false };
+      expect(itemLines([item as never], { ...page, names: 5 }).lines).toEqual([
+        "",
+        "CRITICAL",
+        "  prod  rebuilt; 2 certificates of the cluster before it aren't restored; all backed up",
+        "    shop.tail1a2b3.ts.net old.tail1a2b3.ts.net",
+        "    Restore  certkeep restore prod --all --create-namespace --apply",
+      ]);
+    });
+
+    it("leaves out what it had deleted on purpose or replaced", () => {
+      expect(told(rebuilt({}, { copies }))[0]?.seen).not.toContain("old.");
+      expect(told(rebuilt({}, { copies, ...lost("removed") }))[0]?.seen).not.toContain("old.");
+    });
+
+    it("leaves out what has expired, and what is there by now", () => {
+      const v0 = { ...copies.v0, notAfter: NOW };
+      const before = { copies: { ...copies, v0 }, ...lost("lost") };
+      expect(told(rebuilt({}, before))[0]?.seen).not.toContain("old.");
+      const here = { [KEY]: secret(), [`tailscale/${NAME}`]: record };
+      expect(told(rebuilt({ secrets: here }, { copies, ...lost("lost") }))).toEqual([]);
+    });
+
+    it("isn't known of a state that an earlier version succeeded", () => {
+      const of = rebuilt({}, { copies, ...lost("lost") });
+      const predecessors = predecessorsOf(of).map(({ key, document, at }) => ({
+        key,
+        document,
+        at,
+      }));
+      const earlier: StateDocument = { ...of, ...{ predecessors } };
+      expect(told(earlier)[0]?.seen).not.toContain("old.");
+    });
   });
 
   it("says nothing of a cluster that was never rebuilt", () => {

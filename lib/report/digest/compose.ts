@@ -93,11 +93,12 @@ function commandsOf({ fix, more }: Item): { commands: string[]; left: number } {
   };
 }
 
-function namesText({ subjects }: ItemEvent): Text {
-  if (subjects.length < 2) return [];
-  const names = subjects
+function namesText({ subjects, names: named }: ItemEvent): Text {
+  const all = subjects.length < 2 ? named : subjects.map(({ name }) => name);
+  if (all.length === 0) return [];
+  const names = all
     .slice(0, NAMES_SHOWN)
-    .flatMap(({ name }, index): Text => [index === 0 ? "" : ", ", { name }]);
-  const left = subjects.length - NAMES_SHOWN;
+    .flatMap((name, index): Text => [index === 0 ? "" : ", ", { name }]);
+  const left = all.length - NAMES_SHOWN;
   return [...names, left > 0 ? ` and ${left.toLocaleString("en-US")} more` : ""];
 }

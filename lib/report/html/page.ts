@@ -165,8 +165,13 @@ function paragraph(text: Text, style = ""): string {
 }
 
 /** Where each is; one alone is named by the headline. */
-function subjectsHtml({ subjects: [only, ...others], subjects }: ItemEvent): string[] {
+function subjectsHtml({ subjects: [only, ...others], subjects, names }: ItemEvent): string[] {
   if (only === undefined) return [];
+  if (names.length > 0)
+    return collapsed(
+      names.map((name) => `<li><span class="name">${html(name)}</span></li>`),
+      (inner) => `<ul>${inner}</ul>`,
+    );
   if (others.length === 0)
     return only.place?.includes("/") === true ? [paragraph(own(only.place), "soft")] : [];
   const shown = subjects.slice(0, SUBJECTS_LISTED).map(({ cluster, name, place }) => {

@@ -156,7 +156,10 @@ function eventLines(event: ItemEvent, item: Item, page: ItemsPage): string[] {
   const [first] = subjects;
   if (first !== undefined && subjects.length === 1) {
     const name = plain(subjectName(first, page));
-    return hanging(`${style.bold(name)}\u00A0 ${text}`, `${name}  ${text}`, width);
+    return [
+      ...hanging(`${style.bold(name)}\u00A0 ${text}`, `${name}  ${text}`, width),
+      ...wrappedNames(event.names, " ", page),
+    ];
   }
   const head = `${countText(event)}: ${text}`;
   const where =
@@ -192,21 +195,32 @@ function sharedSuffix(names: readonly string[]): string {
 }
 
 function nameLines(subjects: readonly ItemSubject[], item: Item, page: ItemsPage): string[] {
-  const { width, style, names: most } = page;
   const several = page.several && item.clusters.length > 1;
-  const shown = subjects.slice(0, most);
-  const suffix = several ? "" : sharedSuffix(subjects.map(({ name }) => name));
-  const words = shown.map((subject) => {
-    const name = subject.name.slice(0, subject.name.length - suffix.length);
-    return plain(several ? subjectName({ ...subject, name }, page) : name).replaceAll(
-      " ",
-      "\u00A0",
-    );
-  });
-  const left = subjects.length - shown.length;
+  return several
+    ? wrappedNames(
+        subjects.map((subject) => subjectName(subject, page)),
+        ", ",
+        page,
+      )
+    : wrappedNames(
+        subjects.map(({ name }) => name),
+        " ",
+        page,
+      );
+}
+
+/** As many as the page shows, without the domain that all share. */
+function wrappedNames(names: readonly string[], separator: string, page: ItemsPage): string[] {
+  if (names.length === 0) return [];
+  const { width, style, names: most } = page;
+  const shown = names.slice(0, most);
+  const suffix = separator === " " ? sharedSuffix(names) : "";
+  const words = shown.map((name) =>
+    plain(name.slice(0, name.length - suffix.length)).replaceAll(" ", "\u00A0"),
+  );
+  const left = names.length - shown.length;
   const more = left === 0 ? "" : ` and\u00A0${left.toLocaleString("en-US")}\u00A0more`;
   const under = suffix === "" ? "" : ` (under\u00A0${plain(suffix.slice(1))})`;
-  const separator = several ? ", " : " ";
   return wrap(`${words.join(separator)}${more}${under}`, width, INDENT).map((line) =>
     style.dim(line.replaceAll("\u00A0", " ")),
   );

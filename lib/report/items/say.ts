@@ -142,7 +142,12 @@ function eventOf(subjects: readonly [ItemSubject, ...ItemSubject[]], nowMs: numb
   // With a limit, when it was last seen is left to the details.
   const brief = !single || (limit.length > 0 && lead.code === "secret_lost");
   const what = brief ? eventOfMany(lead, nowMs) : eventText(lead, nowMs);
-  return { subjects, noun: nounOf(lead), what: [...what, ...limit, ...backupClause(subjects)] };
+  return {
+    subjects,
+    noun: nounOf(lead),
+    what: [...what, ...limit, ...backupClause(subjects)],
+    names: lead.code === "rebuilt_not_restored" ? lead.params.names : [],
+  };
 }
 
 /** `; Let's Encrypt refuses until …`: of the limits that were found, the one that holds now. */
@@ -168,11 +173,15 @@ function limitClause(subjects: readonly ItemSubject[], nowMs: number): Text {
 function backupClause(subjects: readonly ItemSubject[]): Text {
   const statuses = subjects.flatMap(({ findings: [first] }) => {
     if (first === undefined) return [];
-    if (first.code === "secret_lost" && first.params.of === "many") {
-      const { params } = first;
-      return [
-        { restorable: params.restorable, unknown: params.backup === "unknown", of: params.count },
-      ];
+    const whole =
+      first.code === "rebuilt_not_restored"
+        ? first.params
+        : first.code === "secret_lost" && first.params.of === "many"
+          ? first.params
+          : null;
+    if (whole !== null) {
+      const { restorable, backup, count: of } = whole;
+      return [{ restorable, unknown: backup === "unknown", of }];
     }
     const { params } = first;
     if (
