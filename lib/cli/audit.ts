@@ -61,15 +61,17 @@ Examples:
       );
       const report = offeredVia(audited, world.contextRef);
       world.progress.done();
-      present(io, options, {
-        schema: AUDIT_SCHEMA,
-        document: () => auditDocument(report, run.ports.clock.nowMs()),
-        text: (page) =>
-          reportText(report, {
-            ...page,
-            stores: `Backups are in ${run.ports.backups.url}, states in ${run.ports.states.url}.`,
-          }),
-      });
+      // Where nothing was audited, standard error says why, once.
+      if (report.clusters.length > 0 || report.failed.length === 0 || options.json === true)
+        present(io, options, {
+          schema: AUDIT_SCHEMA,
+          document: () => auditDocument(report, run.ports.clock.nowMs()),
+          text: (page) =>
+            reportText(report, {
+              ...page,
+              stores: `Backups are in ${run.ports.backups.url}, states in ${run.ports.states.url}.`,
+            }),
+        });
       endAudit(io, report, options);
     });
 }

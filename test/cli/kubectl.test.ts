@@ -248,6 +248,16 @@ describe("-n and -A", () => {
     expect(audited(await certkeep("audit", "here", "-A", "--json"))).toEqual([["here", 2]]);
   });
 
+  it("audit, of a namespace that isn't there: one line that says so", async () => {
+    expect(await certkeep("audit", "here", "-n", "shpo")).toEqual({
+      code: 2,
+      out: "",
+      err: expect.stringMatching(
+        /^certkeep: cluster here: there is no namespace shpo\. Correct -n; [^\n]*\.\n/u,
+      ) as string,
+    });
+  });
+
   it("list the backups of one namespace", async () => {
     await certkeep("audit", "here");
     const { out } = await certkeep("backups", "-n", "shop");

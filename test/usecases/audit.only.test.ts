@@ -1,6 +1,7 @@
 /** An audit of one namespace: nothing is concluded about the others. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { standingRecord } from "../../lib/state/secrets.ts";
+import { serviceAccount } from "../fake-apiserver/api.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "wiki.tail1a2b3.ts.net";
@@ -70,9 +71,26 @@ describe("an audit of one namespace", () => {
     expect(after.observations).toEqual(before.observations);
   });
 
-  it("is incomplete where the namespace isn't there", async () => {
-    const { clusters } = await world.audit({ only: "shpo" });
+  it("is a usage error where the namespace isn't there, and nothing is recorded", async () => {
+    await world.audit();
+    const before = await world.state();
+    const { clusters, failed } = await world.audit({ only: "shpo" });
+    expect(clusters).toEqual([]);
+    expect(failed.map(({ error }) => [error.exitCode, error.message])).toEqual([
+      [
+        2,
+        "cluster prod: there is no namespace shpo. Correct -n; kubectl get namespaces lists them",
+      ],
+    ]);
+    expect(await world.state()).toEqual(before);
+  });
+
+  it("is incomplete, and no usage error, where it isn't known that the namespace is there", async () => {
+    const rules = [{ verbs: ["get"], resources: ["namespaces"], resourceNames: ["kube-system"] }];
+    world.sandbox.setToken("blind", serviceAccount("certkeep", "blind", rules));
+    const { clusters, failed } = await world.audit({ only: "shpo", token: "blind" });
+    expect(failed).toEqual([]);
     expect(clusters[0]).toMatchObject({ complete: false });
-    expect((await world.state()).secrets).toEqual({});
+    expect(clusters[0]?.confined?.audit?.unread).toMatchObject([{ code: "cluster_forbidden" }]);
   });
 });

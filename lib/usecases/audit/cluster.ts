@@ -157,6 +157,7 @@ class ClusterRun {
     try {
       await this.#readSecrets();
     } catch (error) {
+      if (isCertkeepError(error, "usage")) throw error;
       if (!isCertkeepError(error) && this.#ports.signal?.aborted !== true) throw error;
       const cut = this.#ports.signal?.aborted === true;
       const { code, message } = cut ? outOfTime(this.#target) : (error as CertkeepError);

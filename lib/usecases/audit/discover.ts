@@ -2,7 +2,7 @@
  * Which Secrets of a cluster have to be read, by metadata alone. A listing that could not be
  * finished concludes nothing about what is missing: its namespaces aren't covered.
  */
-import { isCertkeepError } from "../../error.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { matchesPattern } from "../../finding/pattern.ts";
 import type { Presence, Scope } from "../../ports/cluster.ts";
 import { classify, type ClassifyOptions, own } from "../../secret/shapes.ts";
@@ -222,12 +222,19 @@ class Discoverer {
     return ![...secretEntries(this.#state)].some(({ namespace }) => namespace === name);
   }
 
+  /** @throws CertkeepError usage, for a namespace that a person named on the command line */
   #noNamespace(namespace: string): void {
-    const source = this.#target.only == null ? "namespaces: in certkeep.yaml" : "-n";
+    const found = `there is no namespace ${namespace}`;
+    if (this.#target.only === namespace)
+      throw new CertkeepError("usage", {
+        where: `cluster ${this.#target.title}`,
+        found,
+        todo: "Correct -n; kubectl get namespaces lists them",
+      });
     this.#shortfall(
       `namespace ${namespace}`,
       "cluster_not_found",
-      `there is no namespace ${namespace}. Correct ${source}.`,
+      `${found}. Correct namespaces: in certkeep.yaml.`,
     );
   }
 
