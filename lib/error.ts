@@ -122,6 +122,16 @@ export function isCertkeepError(error: unknown, ...codes: ErrorCode[]): error is
   return error instanceof CertkeepError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** The project's own errors as results; whatever else is thrown is a fault of the code. */
+export async function orError<T>(work: Promise<T>): Promise<T | CertkeepError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return error;
+  }
+}
+
 /**
  * A fault of certkeep's own. What such an error says may hold anything: only its class and its
  * place in the code are shown.

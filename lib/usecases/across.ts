@@ -12,9 +12,6 @@ import {
   unreadPart,
 } from "../finding/across.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import type { LimitOverride } from "../ratelimit/limit.ts";
-import type { Issuer } from "../issuer/issuers.ts";
-import type { Clock } from "../ports/runtime.ts";
 import type { StateStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";
 import { NO_EVIDENCE, type Silence } from "../ratelimit/evidence.ts";
@@ -23,17 +20,12 @@ import {
   transparencyEvidence,
   transparencyName,
 } from "../state/transparency.ts";
+import type { AuditPorts, JudgeKit } from "./audit/context.ts";
 import { loadState, loadTransparency, stateKeysIn } from "./states.ts";
 
-export interface AcrossPorts {
-  readonly states: StateStore;
-  /** The instant that is asked about. */
-  readonly clock: Clock;
-  /** The time it really is, where `clock` tells another. */
-  readonly wall?: Clock;
-  readonly kit: { readonly issuers: readonly Issuer[] };
-  readonly overrides?: readonly LimitOverride[];
-}
+export type AcrossPorts = Pick<AuditPorts, "states" | "clock" | "wall" | "overrides"> & {
+  readonly kit: Pick<JudgeKit, "issuers">;
+};
 
 export interface GatheredAcross {
   readonly across: Across;

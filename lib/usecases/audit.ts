@@ -15,8 +15,13 @@ import type { StateDocument } from "../state/document.ts";
 import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross } from "./across.ts";
 import { auditCluster, type ClusterAudit, OBSERVE_MS } from "./audit/cluster.ts";
-import { type AuditPorts, type AuditTarget, OUTSIDE_MS, outsideSignal } from "./audit/context.ts";
-import { cutInTime } from "./deadline.ts";
+import {
+  type AuditPorts,
+  type AuditTarget,
+  cutInTime,
+  OUTSIDE_MS,
+  outsideSignal,
+} from "./audit/context.ts";
 import {
   askedDomains,
   askTransparency,

@@ -6,12 +6,18 @@ import pLimit from "p-limit";
 import type { ParsedDocument } from "../backup/document.ts";
 import { clusterPrefix } from "../backup/keys.ts";
 import type { BackupHeader, CopyProblem } from "../backup/record.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
-import { isMeant } from "../finding/place.ts";
-import type { BlobStore, StateStore } from "../ports/stores.ts";
-import type { Progress } from "../ports/runtime.ts";
-import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
-import { loadState, loadStates } from "./states.ts";
+import { type CertkeepError, isCertkeepError, orError } from "../error.ts";
+import type { StateStore } from "../ports/stores.ts";
+import type { AuditPorts } from "./audit/context.ts";
+import {
+  byOwner,
+  createCopyReader,
+  isMeantBy,
+  isUnreached,
+  listCopies,
+  type ListedPlace,
+} from "./copies.ts";
+import { loadStates, readState } from "./states.ts";
 
 export interface ListedCopy {
   readonly key: string;
@@ -28,12 +34,6 @@ export interface ListedCopy {
   readonly record: "recorded" | "differs" | "unrecorded" | "unknown";
 }
 
-export interface BackupsPorts {
-  readonly backups: BlobStore;
-  readonly states: StateStore;
-  readonly progress: Progress;
-}
-
 export interface BackupsReport {
   readonly copies: readonly ListedCopy[];
   readonly problems: readonly CertkeepError[];
@@ -47,7 +47,7 @@ const READS_AT_ONCE = 16;
  * @throws CertkeepError where the store can't be listed
  */
 export async function listBackups(
-  ports: BackupsPorts,
+  ports: Pick<AuditPorts, "backups" | "states" | "progress">,
   patterns: readonly string[],
   namespace?: string,
 ): Promise<BackupsReport> {
@@ -82,7 +82,7 @@ export async function listBackups(
   return {
     copies: copies
       .filter((copy) => copy !== null)
-      .filter((copy) => fits(copy, patterns))
+      .filter((copy) => isMeantBy(patterns, copy))
       .toSorted(byPlace),
     problems,
   };
@@ -127,29 +127,13 @@ async function recordedDigests(
   cluster: string,
   problems: CertkeepError[],
 ): Promise<ReadonlyMap<string, string> | null> {
-  try {
-    const loaded = await loadState(states, cluster);
+  const state = await orError(readState(states, cluster));
+  if (!isCertkeepError(state))
     return new Map(
-      Object.entries(loaded?.state.copies ?? {}).map(([version, { digest }]) => [version, digest]),
+      Object.entries(state?.copies ?? {}).map(([version, { digest }]) => [version, digest]),
     );
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    problems.push(error);
-    return null;
-  }
-}
-
-function fits(copy: ListedCopy, patterns: readonly string[]): boolean {
-  if (patterns.length === 0) return true;
-  const { header } = copy;
-  const texts = [
-    copy.cluster,
-    copy.version,
-    ...(header === null
-      ? []
-      : [header.secret, `${header.namespace}/${header.secret}`, header.fieldBase, ...header.names]),
-  ];
-  return patterns.some((pattern) => isMeant(pattern, texts));
+  problems.push(state);
+  return null;
 }
 
 function byPlace(a: ListedCopy, b: ListedCopy): number {

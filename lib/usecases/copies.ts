@@ -4,8 +4,9 @@
  */
 import { parseDocument, type ParsedDocument } from "../backup/document.ts";
 import { parseCopyKey, type CopyPlace } from "../backup/keys.ts";
-import type { CopyProblem } from "../backup/record.ts";
+import type { BackupHeader, CopyProblem } from "../backup/record.ts";
 import { isCertkeepError, type CertkeepError } from "../error.ts";
+import { isMeant } from "../finding/place.ts";
 import type { BlobStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
@@ -50,6 +51,32 @@ export function byOwner(
     const owner = isOwn ? undefined : owners.get(place.key);
     return owner === undefined ? place : { ...place, cluster: owner };
   });
+}
+
+interface Meant {
+  readonly cluster: string;
+  readonly version?: string;
+  /** Of what can be read. */
+  readonly header?: Pick<BackupHeader, "namespace" | "secret" | "fieldBase" | "names"> | null;
+  readonly namespace?: string;
+  readonly secret?: string;
+}
+
+/** Whether patterns mean a backup: by cluster, version, Secret or name; none mean all. */
+export function isMeantBy(
+  patterns: readonly string[],
+  { header, namespace, secret, ...rest }: Meant,
+  ...others: readonly string[]
+): boolean {
+  const place = header ?? (secret === undefined ? null : { namespace, secret });
+  const texts = [
+    rest.cluster,
+    ...(rest.version === undefined ? [] : [rest.version]),
+    ...(place === null ? [] : [place.secret ?? "", `${place.namespace}/${place.secret}`]),
+    ...(header == null ? [] : [header.fieldBase, ...header.names]),
+    ...others,
+  ];
+  return patterns.length === 0 || patterns.some((pattern) => isMeant(pattern, texts));
 }
 
 export interface StoredCopy {

@@ -18,8 +18,12 @@ import type { ClusterSummary } from "../report/summary.ts";
 import type { StateStore } from "../ports/stores.ts";
 import type { QueuedMessage, RouteRecord } from "../state/digest.ts";
 import { deliver, type DigestPorts, type Route, type RouteOutcome } from "./digest/deliver.ts";
-import { readDigest, updateRoute } from "./digest/record.ts";
-import { issuedNow } from "./digest/issuednow.ts";
+import { parseMs } from "../certificate/time.ts";
+import { isCertkeepError } from "../error.ts";
+import { shortLabel } from "../report/digest/changes.ts";
+import type { IssuedNow, Resolved } from "../report/digest/message.ts";
+import { certificates, titleOf } from "../state/certificates.ts";
+import { readDigest, readState, updateRoute } from "./states.ts";
 
 export interface DigestInputs {
   readonly summaries: readonly ClusterSummary[];
@@ -27,6 +31,8 @@ export interface DigestInputs {
   readonly settings: DigestSettings;
 }
 
+/** Clusters whose states are read for what is resolved; of others nothing is known. */
+const MAX_CLUSTERS = 10;
 /** Messages that may wait; what is new beyond them is reported once they are delivered. */
 const MAX_QUEUED = 10;
 
@@ -107,4 +113,30 @@ function hasNewCritical(before: RouteRecord | null, after: RouteRecord): boolean
     ([key, { severity, saidMs }]) =>
       severity === "critical" && before?.said[key]?.saidMs !== saidMs,
   );
+}
+
+/** When the certificates were issued that stand now where findings are over. */
+async function issuedNow(
+  states: StateStore,
+  resolved: readonly Resolved[],
+  nowMs: number,
+): Promise<IssuedNow> {
+  const issued = new Map<string, number>();
+  const clusters = [...new Set(resolved.map(({ cluster }) => cluster))];
+  for (const cluster of clusters.slice(0, MAX_CLUSTERS)) {
+    try {
+      const state = await readState(states, cluster);
+      for (const entry of state === null ? [] : certificates(state, nowMs))
+        if (entry.condition === "live" && entry.verdict.valid)
+          issued.set(keyOf(cluster, shortLabel(titleOf(entry))), parseMs(entry.record.issuedAt));
+    } catch (error) {
+      // The survey reports a state that can't be read.
+      if (!isCertkeepError(error) && !(error instanceof RangeError)) throw error;
+    }
+  }
+  return ({ cluster, label }) => issued.get(keyOf(cluster, label)) ?? null;
+}
+
+function keyOf(cluster: string, label: string): string {
+  return JSON.stringify([cluster, label]);
 }

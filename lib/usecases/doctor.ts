@@ -10,11 +10,17 @@ import { registerAgain } from "../finding/action.ts";
 import { sameCluster } from "../state/identity.ts";
 import type { DoctorLine } from "../report/doctor.ts";
 import type { DoctorPorts } from "./doctor/context.ts";
-import { cutInTime } from "./deadline.ts";
+import { cutInTime } from "./audit/context.ts";
 import { examineCluster, type Examined } from "./doctor/cluster.ts";
-import { routeLines } from "./doctor/digest.ts";
 import { failed, line } from "./doctor/line.ts";
-import { alarmLines, backupLines, drillLines, identityLines, stateLines } from "./doctor/setup.ts";
+import {
+  alarmLines,
+  backupLines,
+  drillLines,
+  identityLines,
+  routeLines,
+  stateLines,
+} from "./doctor/setup.ts";
 
 const CLUSTERS_AT_ONCE = 4;
 

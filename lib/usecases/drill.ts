@@ -8,13 +8,11 @@ import { parseCopyKey } from "../backup/keys.ts";
 import { formatMs } from "../certificate/time.ts";
 import { CertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
-import { isMeant } from "../finding/place.ts";
 import { unreadableDraft, type UnreadableBackup } from "../finding/backups.ts";
-import type { BlobStore, Opener, StateStore } from "../ports/stores.ts";
-import type { Clock, Progress } from "../ports/runtime.ts";
-import type { DrilledCopy, DrilledCertificate, DrillReport } from "../report/drill.ts";
+import type { Opener, StateStore } from "../ports/stores.ts";
+import type { DrilledCopy, DrillReport } from "../report/drill.ts";
 import type { StateDocument } from "../state/document.ts";
-import type { JudgeKit } from "./audit/context.ts";
+import type { AuditPorts } from "./audit/context.ts";
 import {
   applyRetention,
   type ClusterDrill,
@@ -24,23 +22,26 @@ import {
   recordDrill,
 } from "./drill/record.ts";
 import { examineBackup, missingBackups, OPENS_AT_ONCE, type Examined } from "./drill/examine.ts";
-import { byOwner, createCopyReader, isUnreached, listCopies, type ListedPlace } from "./copies.ts";
+import {
+  byOwner,
+  createCopyReader,
+  isMeantBy,
+  isUnreached,
+  listCopies,
+  type ListedPlace,
+} from "./copies.ts";
 import { loadStates } from "./states.ts";
 
-export interface DrillPorts {
-  readonly backups: BlobStore;
-  readonly states: StateStore;
+export interface DrillPorts extends Pick<
+  AuditPorts,
+  "backups" | "states" | "kit" | "clock" | "progress" | "signal"
+> {
   /** `null`: no identity, so only headers are read. */
   readonly opener: Opener | null;
-  readonly kit: JudgeKit;
-  readonly clock: Clock;
-  readonly progress: Progress;
   /** Those configured for a cluster; empty: none is. */
   readonly recipientsFor: (cluster: string) => readonly string[];
   /** `false`: what retention would remove is reported, and nothing is removed. */
   readonly remove: boolean;
-  /** Aborted while there is still time to write what was found; the next drill does the rest. */
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -81,7 +82,9 @@ export async function runDrill(
   if (interrupted) problems.push(outOfTime(examined.length, places.length));
   const isComplete =
     patterns.length === 0 && !interrupted && unreached.length === 0 && unlisted.length === 0;
-  const copies = [...kept, ...lost].filter((copy) => matchesCopy(copy, patterns));
+  const copies = [...kept, ...lost].filter((copy) =>
+    isMeantBy(patterns, copy, ...(copy.header === null ? [copy.key] : [])),
+  );
   // A rehearsal writes nothing, and headers alone don't show that a backup opens again.
   if (ports.opener !== null && ports.remove)
     problems.push(...(await record(ports.states, states, { copies, isComplete, nowMs })));
@@ -90,7 +93,7 @@ export async function runDrill(
     copies: copies.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
     certificates: [...states]
       .flatMap(([cluster, state]) => drilledCertificates(cluster, state, examined, nowMs))
-      .filter((certificate) => matchesCertificate(certificate, patterns)),
+      .filter((certificate) => isMeantBy(patterns, certificate, certificate.title)),
     findings: copies
       .filter(({ verdict }) => verdict === "unreadable")
       .map((copy) => findingOf(copy, states.get(copy.cluster), formatMs(nowMs))),
@@ -133,28 +136,6 @@ async function record(
     await store.write(DRILL_NAME, text, (await store.read(DRILL_NAME))?.revision ?? null);
   }
   return recordDrill(store, states, byCluster(copies, states.keys(), isComplete), at);
-}
-
-function matchesAny(texts: readonly string[], patterns: readonly string[]): boolean {
-  return patterns.length === 0 || patterns.some((pattern) => isMeant(pattern, texts));
-}
-
-function matchesCopy(
-  { cluster, version, key, header }: DrilledCopy,
-  patterns: readonly string[],
-): boolean {
-  const names =
-    header === null
-      ? [key]
-      : [header.secret, `${header.namespace}/${header.secret}`, ...header.names];
-  return matchesAny([cluster, version, ...names], patterns);
-}
-
-function matchesCertificate(
-  { cluster, namespace, secret, title }: DrilledCertificate,
-  patterns: readonly string[],
-): boolean {
-  return matchesAny([cluster, secret, `${namespace}/${secret}`, title], patterns);
 }
 
 function findingOf(copy: DrilledCopy, state: StateDocument | undefined, now: string): Finding {

@@ -11,13 +11,12 @@
 import pLimit from "p-limit";
 import { parseDocument } from "../backup/document.ts";
 import { parseCopyKey } from "../backup/keys.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
-import { isMeant } from "../finding/place.ts";
+import { CertkeepError, isCertkeepError, orError } from "../error.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Progress } from "../ports/runtime.ts";
 import type { StateDocument } from "../state/document.ts";
-import { listCopies } from "./copies.ts";
-import { loadState } from "./states.ts";
+import { isMeantBy, listCopies } from "./copies.ts";
+import { readState } from "./states.ts";
 
 export interface MovePorts {
   readonly from: BlobStore;
@@ -61,23 +60,10 @@ export async function moveCopies(
       todo: "Name the new store under stores.backups in certkeep.yaml first",
     });
   const listing = await listCopies(from);
-  const keys = listing.places
-    .filter(
-      (place) =>
-        patterns.length === 0 ||
-        patterns.some((pattern) =>
-          isMeant(pattern, [
-            place.cluster,
-            place.secret,
-            `${place.namespace}/${place.secret}`,
-            place.version,
-          ]),
-        ),
-    )
-    .map(({ key }) => key);
+  const keys = listing.places.filter((place) => isMeantBy(patterns, place)).map(({ key }) => key);
   const known = new Map<string, StateDocument | CertkeepError | null>();
   for (const cluster of new Set(keys.map((key) => parseCopyKey(key)?.cluster ?? "")))
-    known.set(cluster, await stateOf(states, cluster));
+    known.set(cluster, await orError(readState(states, cluster)));
   const limit = pLimit(AT_ONCE);
   let done = 0;
   const unlisted = listing.problems.map(({ parts, message }): MovedCopy => ({
@@ -97,18 +83,6 @@ export async function moveCopies(
     ),
   );
   return [...unlisted, ...moved];
-}
-
-async function stateOf(
-  states: StateStore,
-  cluster: string,
-): Promise<StateDocument | CertkeepError | null> {
-  try {
-    return (await loadState(states, cluster))?.state ?? null;
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    return error;
-  }
 }
 
 async function moveOne(
@@ -138,10 +112,12 @@ async function moveOne(
     if (outcome !== "moved" && outcome !== "current") return left("failed", outcome.problem);
     const copy = left(outcome, null);
     if (!removeOld) return copy;
-    const kept = await from.remove(key).catch((error: unknown) => messageOf(error));
-    return kept === null ? { ...copy, old: "removed" } : { ...copy, old: "kept", message: kept };
+    const kept = await orError(from.remove(key));
+    if (kept === null) return { ...copy, old: "removed" };
+    return { ...copy, old: "kept", message: isCertkeepError(kept) ? kept.message : kept };
   } catch (error) {
-    return left("failed", messageOf(error));
+    if (!isCertkeepError(error)) throw error;
+    return left("failed", error.message);
   }
 }
 
@@ -169,9 +145,4 @@ async function bring(
 function digestOf(bytes: Uint8Array | null): string | null {
   const parsed = bytes === null ? null : parseDocument(new TextDecoder().decode(bytes));
   return parsed?.ok === true ? parsed.document.header.digest : null;
-}
-
-function messageOf(error: unknown): string {
-  if (!isCertkeepError(error)) throw error;
-  return error.message;
 }

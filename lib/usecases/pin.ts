@@ -7,12 +7,12 @@
  * without a name belong to whoever has its identity (lib/restoreplan/copyrule.ts).
  */
 import { formatMs } from "../certificate/time.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError, orError } from "../error.ts";
 import type { StateStore } from "../ports/stores.ts";
 import { predecessorName, succeed } from "../restoreplan/successor.ts";
 import { emptyState, formatState, type StateDocument } from "../state/document.ts";
 import { type ClusterIdentity, identityKey, notPinned, pinIdentity } from "../state/identity.ts";
-import { changeState, loadState, stateName } from "./states.ts";
+import { changeState, loadState, readState, stateName } from "./states.ts";
 
 /** The state of the same cluster under `key`; `null` where there is none, or it isn't certain. */
 async function stateOf(
@@ -20,7 +20,7 @@ async function stateOf(
   key: string,
   seen: ClusterIdentity,
 ): Promise<StateDocument | null> {
-  const state = (await loadState(states, key))?.state ?? null;
+  const state = await readState(states, key);
   const isSame = state !== null && state.identity?.uid != null && notPinned(state, seen) === null;
   return isSame && state.removedAt === undefined ? state : null;
 }
@@ -36,7 +36,7 @@ export async function earlierState(
   server: string,
   others: readonly string[] = [],
 ): Promise<StateDocument | null> {
-  if (seen.uid === null || (await loadState(states, name)) !== null) return null;
+  if (seen.uid === null || (await readState(states, name)) !== null) return null;
   for (const key of [identityKey(seen, server), ...others]) {
     const state = await stateOf(states, key, seen);
     if (state !== null) return state;
@@ -58,16 +58,14 @@ export async function endEarlier(
   { cluster, title, server }: StateDocument,
   nowMs: number,
 ): Promise<void> {
-  try {
-    await changeState(states, cluster, title, server, ({ identity }) => ({
+  // Where that fails it stays beside the new one, as a cluster without a registration.
+  await orError(
+    changeState(states, cluster, title, server, ({ identity }) => ({
       ...emptyState(cluster, title, server),
       identity,
       removedAt: formatMs(nowMs),
-    }));
-  } catch (error) {
-    // It stays beside the new one, and is told as a cluster without a registration.
-    if (!isCertkeepError(error)) throw error;
-  }
+    })),
+  );
 }
 
 interface PinTarget {

@@ -12,24 +12,19 @@ import pLimit from "p-limit";
 import { parseCopyKey } from "../backup/keys.ts";
 import { sortedSet } from "../backup/record.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
-import { isMeant } from "../finding/place.ts";
-import type { BlobStore, Opener, Sealer, StateStore } from "../ports/stores.ts";
-import type { Clock, Progress } from "../ports/runtime.ts";
+import type { Opener } from "../ports/stores.ts";
 import type { SecretRecord, StateDocument } from "../state/document.ts";
 import { mapRecords } from "../state/secrets.ts";
-import type { JudgeKit } from "./audit/context.ts";
-import { byOwner, createCopyReader, listCopies, type ListedPlace } from "./copies.ts";
+import type { AuditPorts } from "./audit/context.ts";
+import { byOwner, createCopyReader, isMeantBy, listCopies, type ListedPlace } from "./copies.ts";
 import { rekeyBackup, type Move, type RekeyContext } from "./rekey/reencrypt.ts";
-import { changeState, loadState, loadStates } from "./states.ts";
+import { changeState, loadStates, readState } from "./states.ts";
 
-export interface RekeyPorts {
-  readonly backups: BlobStore;
-  readonly states: StateStore;
+export interface RekeyPorts extends Pick<
+  AuditPorts,
+  "backups" | "states" | "sealer" | "kit" | "clock" | "progress"
+> {
   readonly opener: Opener;
-  readonly sealer: Sealer;
-  readonly kit: JudgeKit;
-  readonly clock: Clock;
-  readonly progress: Progress;
   recipientsFor(cluster: string): readonly string[];
 }
 
@@ -77,10 +72,7 @@ export async function runRekey(
   const problems: CertkeepError[] = [...listing.problems];
   // A state that can't be read is told when its own cluster's turn comes.
   const places = byOwner(listing.places, await loadStates(ports.states, []));
-  const wanted = places.filter(({ cluster, namespace, secret, version }) => {
-    const texts = [cluster, secret, `${namespace}/${secret}`, version];
-    return patterns.length === 0 || patterns.some((pattern) => isMeant(pattern, texts));
-  });
+  const wanted = places.filter((place) => isMeantBy(patterns, place));
   const run: Run = {
     ports,
     backups: createCopyReader(ports.backups),
@@ -122,7 +114,7 @@ async function rekeyCluster(
       expected: "recipients to encrypt its backups for",
       todo: "Name them under recipients: in certkeep.yaml",
     });
-  const state = (await loadState(ports.states, cluster))?.state ?? null;
+  const state = await readState(ports.states, cluster);
   const change = (next: (now: StateDocument) => StateDocument): Promise<void> =>
     state === null
       ? Promise.resolve()

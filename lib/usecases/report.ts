@@ -2,7 +2,7 @@
  * What is known of every cluster, from the states alone: no cluster is asked. A state that can't be
  * read is told, and hides no other.
  */
-import { isCertkeepError, type CertkeepError } from "../error.ts";
+import { type CertkeepError, isCertkeepError, orError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
 import type { RestoreFunction } from "../finding/action.ts";
 import type { FindingsView } from "../finding/cluster.ts";
@@ -18,7 +18,7 @@ import { summarize, unseenSummary, type ClusterSummary } from "../report/summary
 import type { StateDocument } from "../state/document.ts";
 import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross, type AcrossPorts } from "./across.ts";
-import { loadState, stateKeys } from "./states.ts";
+import { loadState, readState, stateKeys } from "./states.ts";
 
 export interface ReportPorts {
   readonly states: StateStore;
@@ -171,12 +171,8 @@ class Survey {
 
 /** One that can't be read is told in its own turn. */
 async function stateOrNull(states: StateStore, key: string): Promise<StateDocument | null> {
-  try {
-    return (await loadState(states, key))?.state ?? null;
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    return null;
-  }
+  const state = await orError(readState(states, key));
+  return isCertkeepError(state) ? null : state;
 }
 
 function ignoreRangeError(run: () => void): void {

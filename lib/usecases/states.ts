@@ -3,7 +3,7 @@
  * never overwritten.
  */
 import pLimit from "p-limit";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError, orError } from "../error.ts";
 import {
   identityKey,
   isUnnamed,
@@ -14,6 +14,14 @@ import {
 } from "../state/identity.ts";
 import type { StateStore } from "../ports/stores.ts";
 import { emptyState, formatState, parseState, type StateDocument } from "../state/document.ts";
+import {
+  DIGEST_NAME,
+  emptyDigest,
+  formatDigest,
+  parseDigest,
+  type DigestDocument,
+  type RouteRecord,
+} from "../state/digest.ts";
 import { mergeStates } from "../state/merge.ts";
 import {
   formatTransparency,
@@ -46,10 +54,13 @@ interface DocumentKind<T> {
         readonly found: string;
         readonly expected: string;
       };
-  format(value: T): string;
-  merge(theirs: T, ours: T): T;
   /** What to do about one that is damaged, and where others wrote again and again. */
   readonly todo: { readonly damaged: string; readonly conflict: string };
+}
+
+interface MergedKind<T> extends DocumentKind<T> {
+  format(value: T): string;
+  merge(theirs: T, ours: T): T;
 }
 
 /** @throws CertkeepError state_damaged or state_format_newer, naming the place in the document */
@@ -75,7 +86,7 @@ async function loadDocument<T>(
 async function saveDocument<T>(
   states: StateStore,
   name: string,
-  kind: DocumentKind<T>,
+  kind: MergedKind<T>,
   { value, revision }: { readonly value: T; readonly revision: string | null },
 ): Promise<T> {
   let merged = value;
@@ -86,15 +97,19 @@ async function saveDocument<T>(
     merged = theirs === null ? value : kind.merge(theirs.value, value);
     known = theirs?.revision ?? null;
   }
-  throw new CertkeepError("state_conflict", {
-    where: `${states.url}/${name}`,
-    found: `other writers, ${WRITE_TRIES} times in a row`,
+  throw conflict(states, name, WRITE_TRIES, kind.todo.conflict);
+}
+
+function conflict({ url }: StateStore, name: string, tries: number, todo: string): CertkeepError {
+  return new CertkeepError("state_conflict", {
+    where: `${url}/${name}`,
+    found: `other writers, ${tries} times in a row`,
     expected: "no other writer",
-    todo: kind.todo.conflict,
+    todo,
   });
 }
 
-const STATE: DocumentKind<StateDocument> = {
+const STATE: MergedKind<StateDocument> = {
   parse: (text) => {
     const parsed = parseState(text);
     return parsed.ok ? { ok: true, value: parsed.state } : parsed;
@@ -115,6 +130,16 @@ export async function loadState(states: StateStore, cluster: string): Promise<Lo
   return loaded === null ? null : { state: loaded.value, revision: loaded.revision };
 }
 
+/** `null`: there is none. @throws as `loadState` */
+export async function readState(states: StateStore, key: string): Promise<StateDocument | null> {
+  return (await loadState(states, key))?.state ?? null;
+}
+
+/** A state kept under another name, such as that of the cluster before it was rebuilt. */
+export async function readStateAt(states: StateStore, name: string): Promise<StateDocument | null> {
+  return (await loadDocument(states, name, STATE))?.value ?? null;
+}
+
 export async function saveState(
   states: StateStore,
   cluster: string,
@@ -125,7 +150,7 @@ export async function saveState(
 }
 
 /** A copied document still counts once, as what it lies under. */
-function transparencyOf(domain: string): DocumentKind<TransparencyDocument> {
+function transparencyOf(domain: string): MergedKind<TransparencyDocument> {
   return {
     parse: (text) => {
       const parsed = parseTransparency(text);
@@ -194,13 +219,9 @@ export async function loadStates(
 ): Promise<Map<string, StateDocument>> {
   const loaded = new Map<string, StateDocument>();
   for (const key of await stateKeys(states)) {
-    try {
-      const found = await loadState(states, key);
-      if (found !== null) loaded.set(key, found.state);
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      problems.push(error);
-    }
+    const found = await orError(readState(states, key));
+    if (isCertkeepError(found)) problems.push(found);
+    else if (found !== null) loaded.set(key, found);
   }
   return loaded;
 }
@@ -271,11 +292,49 @@ async function* unnamedStates(
 
 /** `null` as well for a damaged document, and for a copy of another cluster's. */
 async function stateOrNull(states: StateStore, key: string): Promise<StateDocument | null> {
-  try {
-    const state = (await loadState(states, key))?.state ?? null;
-    return state?.cluster === key ? state : null;
-  } catch (error) {
-    if (!isCertkeepError(error)) throw error;
-    return null;
+  const state = await orError(readState(states, key));
+  return !isCertkeepError(state) && state?.cluster === key ? state : null;
+}
+
+const DIGEST: DocumentKind<DigestDocument> = {
+  parse: (text) => {
+    const parsed = parseDigest(text);
+    if (parsed.ok) return { ok: true, value: parsed.document };
+    return { ...parsed, expected: parsed.newer ? "format 1" : "a record of digests" };
+  },
+  todo: {
+    damaged:
+      "Nothing was written or posted. Replace it with an older revision, or move it away: the " +
+      "next digest is then a first one",
+    conflict: "Run it again",
+  },
+};
+const DIGEST_TRIES = 12;
+
+/** What all routes remember and still have queued. */
+export async function readDigest(
+  states: StateStore,
+): Promise<{ readonly document: DigestDocument; readonly revision: string | null }> {
+  const loaded = await loadDocument(states, DIGEST_NAME, DIGEST);
+  return { document: loaded?.value ?? emptyDigest(), revision: loaded?.revision ?? null };
+}
+
+/**
+ * Changes one route's record; `change` gives `null` to leave it, and is called again after a
+ * conflict.
+ */
+export async function updateRoute(
+  states: StateStore,
+  name: string,
+  change: (record: RouteRecord | null) => RouteRecord | null | Promise<RouteRecord | null>,
+): Promise<RouteRecord | null> {
+  for (let tries = 0; tries < DIGEST_TRIES; tries += 1) {
+    const { document, revision } = await readDigest(states);
+    const before = document.routes[name] ?? null;
+    const after = await change(before);
+    if (after === null) return before;
+    const text = formatDigest({ ...document, routes: { ...document.routes, [name]: after } });
+    if ((await states.write(DIGEST_NAME, text, revision)) !== null) return after;
   }
+  throw conflict(states, DIGEST_NAME, DIGEST_TRIES, DIGEST.todo.conflict);
 }

@@ -24,8 +24,6 @@ import {
   registeredDomains,
 } from "../ratelimit/limit.ts";
 import type { Issuer } from "../issuer/issuers.ts";
-import type { Clock } from "../ports/runtime.ts";
-import type { StateStore } from "../ports/stores.ts";
 import type { TransparencySource } from "../ports/outside.ts";
 import type { StateDocument } from "../state/document.ts";
 import { heldIn, secretEntries } from "../state/secrets.ts";
@@ -36,12 +34,11 @@ import {
   type TransparencyDocument,
   transparencyName,
 } from "../state/transparency.ts";
-import type { JudgeKit } from "./audit/context.ts";
+import type { AuditPorts, JudgeKit } from "./audit/context.ts";
 import { loadTransparency, saveTransparency } from "./states.ts";
 
-export interface TransparencyPorts {
-  readonly states: StateStore;
-  readonly clock: Clock;
+/** `clock`: the time it really is. */
+export interface TransparencyPorts extends Pick<AuditPorts, "states" | "clock"> {
   readonly kit: Pick<JudgeKit, "issuers" | "verifier">;
   readonly source: TransparencySource;
   readonly signal: AbortSignal;

@@ -6,7 +6,7 @@ import { CertkeepError } from "../error.ts";
 import type { StoredCredential } from "../rbac/manifest.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
-import { loadState } from "../usecases/states.ts";
+import { readState } from "../usecases/states.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { refuseInsecure } from "./connect.ts";
 import { homeOf, pathOf } from "./path.ts";
@@ -40,7 +40,7 @@ export async function administrator(
     const { kubeconfig = null, context = null } = existing ?? {};
     return { ...world, contextRef: { kubeconfig, context } };
   }
-  const known = (await loadState(settings.stores.states, world.name))?.state.server ?? "";
+  const known = (await readState(settings.stores.states, world.name))?.server ?? "";
   if (known === "") return world;
   const config = await loadKubeconfig({ environment: world.env, homeFolder: homeOf(world.env) });
   const leadsThere = (context: string): boolean => {

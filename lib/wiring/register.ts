@@ -26,7 +26,7 @@ import type { OpenedCredential, RegisterPorts } from "../usecases/register/conte
 import { certificates } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { earlierState } from "../usecases/pin.ts";
-import { loadState } from "../usecases/states.ts";
+import { readState } from "../usecases/states.ts";
 import type { ListPorts } from "../usecases/register/list.ts";
 import type { RemovePorts } from "../usecases/register/remove.ts";
 import {
@@ -174,8 +174,7 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
   const seen = await reader.identity();
   const { server } = place;
   const known =
-    (await loadState(states, world.name))?.state ??
-    (await earlierState(states, world.name, seen, server));
+    (await readState(states, world.name)) ?? (await earlierState(states, world.name, seen, server));
   return {
     settings,
     existing,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { realTimer } from "../../lib/adapters/timer.ts";
 import type { Timer } from "../../lib/ports/runtime.ts";
 import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
-import { CLUSTER_MS } from "../../lib/usecases/deadline.ts";
+import { CLUSTER_MS } from "../../lib/usecases/audit/context.ts";
 import type { AuditTarget } from "../../lib/usecases/audit/context.ts";
 import { loadState } from "../../lib/usecases/states.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";

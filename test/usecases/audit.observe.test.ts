@@ -12,7 +12,7 @@ import { observationsOf } from "../../lib/state/observations.ts";
 import type { SourceStatus } from "../../lib/state/signals.ts";
 import { stateEvidence } from "../../lib/state/evidence.ts";
 import { auditAll, type AuditReport } from "../../lib/usecases/audit.ts";
-import { CLUSTER_MS } from "../../lib/usecases/deadline.ts";
+import { CLUSTER_MS } from "../../lib/usecases/audit/context.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 
 let world: World;

@@ -11,7 +11,7 @@ import type { RouteSettings } from "../../report/digest.ts";
 import { waitText } from "../../report/phrases/doctor.ts";
 import { answerText } from "../../report/slack/answer.ts";
 import type { QueuedMessage, RouteRecord } from "../../state/digest.ts";
-import { updateRoute } from "./record.ts";
+import { updateRoute } from "../states.ts";
 
 export interface Route extends RouteSettings {
   /** `null`: its webhook can't be used; `problem` says why. */

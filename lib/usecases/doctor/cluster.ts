@@ -21,9 +21,15 @@ import type { Observed } from "../../report/phrases/doctor.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/identity.ts";
 import { grantedRules, missingOf } from "../register/check.ts";
-import { findState, loadState, nameOf, stateName } from "../states.ts";
-import type { DoctorPorts, ExaminedCluster, ExaminedConnection } from "./context.ts";
-import { hasRestoring, isEssential, planOfEntry } from "./expected.ts";
+import { findState, nameOf, readState, stateName } from "../states.ts";
+import {
+  type DoctorPorts,
+  type ExaminedCluster,
+  type ExaminedConnection,
+  hasRestoring,
+  isEssential,
+  planOfEntry,
+} from "./context.ts";
 import { failed, line } from "./line.ts";
 
 const CLOCK_WARN_MS = 30_000;
@@ -75,7 +81,7 @@ class ClusterCheck {
   async run(): Promise<ClusterIdentity | null> {
     const { named, name, sealedFor } = this.#cluster;
     try {
-      if (named) this.#state = (await loadState(this.#ports.states, name))?.state ?? null;
+      if (named) this.#state = await readState(this.#ports.states, name);
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       const action = error.code === "state_damaged" ? this.#moveState(error) : null;
@@ -145,7 +151,7 @@ class ClusterCheck {
     const { states } = this.#ports;
     const known = named ? name : await nameOf(states, identity);
     const key = known ?? (await findState(states, identity, server));
-    const recorded = named ? this.#state : ((await loadState(states, key))?.state ?? null);
+    const recorded = named ? this.#state : await readState(states, key);
     const differs = recorded === null ? null : notPinned(recorded, identity);
     if (!isNamedBy(missing, differs)) this.#checkIdentity(identity, recorded, differs);
     if (!named && known !== null)

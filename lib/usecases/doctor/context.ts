@@ -1,8 +1,9 @@
 /**
- * What the doctor looks at. Every look is a function, so that one that fails is a line and hides no
- * other.
+ * What the doctor looks at, and what it expects of a cluster's credentials. Every look is a
+ * function, so that one that fails is a line and hides no other.
  */
-import type { Bearer } from "../../rbac/table.ts";
+import type { AccessPlan, Question } from "../../rbac/rules.ts";
+import type { Bearer, Part } from "../../rbac/table.ts";
 import type { ClusterEntry } from "../../config/cluster.ts";
 import type { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
@@ -83,4 +84,26 @@ export interface DoctorPorts {
   readonly timer: Timer;
   /** A word that no other probe has. */
   readonly newId: () => string;
+}
+
+const DEFAULT_PARTS: readonly Part[] = ["secrets", "parents", "diagnosis"];
+
+export function planOfEntry(cluster: ExaminedCluster): AccessPlan {
+  const byName = cluster.namespaces !== null && cluster.namespaces.length === 0;
+  const parts =
+    cluster.access?.parts ??
+    (byName
+      ? ["named" as const]
+      : [...DEFAULT_PARTS, ...(cluster.secrets.length > 0 ? ["named" as const] : [])]);
+  const patterns = cluster.namespaces?.some((name) => name.includes("*")) === true;
+  return { parts, namespaces: patterns ? null : cluster.namespaces, secrets: cluster.secrets };
+}
+
+export function hasRestoring({ restoreKubeconfig, eks }: ExaminedCluster): boolean {
+  return restoreKubeconfig !== null || eks?.restoreRole != null;
+}
+
+/** Without these nothing works; the rest leaves something unknown. */
+export function isEssential({ capability }: Question): boolean {
+  return ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
 }

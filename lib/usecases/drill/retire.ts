@@ -6,15 +6,11 @@
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
-import type { Clock } from "../../ports/runtime.ts";
+import type { AuditPorts } from "../audit/context.ts";
 import { listCopies } from "../copies.ts";
-import { changeState, loadState, stateKeys } from "../states.ts";
+import { changeState, readState, stateKeys } from "../states.ts";
 
-export interface RetirePorts {
-  readonly backups: BlobStore;
-  readonly states: StateStore;
-  readonly clock: Clock;
-}
+export type RetirePorts = Pick<AuditPorts, "backups" | "states" | "clock">;
 
 export interface Retired {
   readonly version: string;
@@ -82,8 +78,8 @@ export async function retireCopy(
 async function recordedBackups(prefix: string, states: StateStore): Promise<KnownBackup[]> {
   const known: KnownBackup[] = [];
   for (const cluster of await stateKeys(states)) {
-    const loaded = await loadState(states, cluster);
-    for (const [version, { key, names }] of Object.entries(loaded?.state.copies ?? {}))
+    const state = await readState(states, cluster);
+    for (const [version, { key, names }] of Object.entries(state?.copies ?? {}))
       if (version.startsWith(prefix)) known.push({ cluster, version, key, names });
   }
   return known;

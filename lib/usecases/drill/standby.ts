@@ -17,7 +17,7 @@ import { emptyState } from "../../state/document.ts";
 import type { AuditPorts } from "../audit/context.ts";
 import { backUp, type MadeBackup, noteBackup } from "../audit/backup.ts";
 import { judgeBytes } from "../restore/judge.ts";
-import { changeState, loadState } from "../states.ts";
+import { changeState, readState } from "../states.ts";
 
 export interface StandbyRequest {
   readonly cluster: string;
@@ -45,8 +45,7 @@ export async function importStandby(
   const nowMs = ports.clock.nowMs();
   const pair = await judgeBytes(request, null, ports.kit, nowMs);
   refuseUseless(pair, request.recipients);
-  const loaded = await loadState(ports.states, request.cluster);
-  const state = loaded?.state ?? null;
+  const state = await readState(ports.states, request.cluster);
   const record = recordOf(request, pair, state);
   const kept = await backUp(record, {
     ports,

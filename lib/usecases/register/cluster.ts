@@ -4,7 +4,7 @@ import { mismatchText } from "../../report/pinning.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
 import { earlierState } from "../pin.ts";
-import { loadState } from "../states.ts";
+import { readState } from "../states.ts";
 import type { AccessObject } from "../../rbac/manifest.ts";
 import { namespacesOf } from "../../rbac/rules.ts";
 import type { RegisterPorts, RegisterRequest } from "./context.ts";
@@ -85,7 +85,7 @@ async function refuseNamed(
   { states, otherNames }: RegisterPorts,
 ): Promise<void> {
   for (const other of otherNames) {
-    const state = (await loadState(states, other))?.state ?? null;
+    const state = await readState(states, other);
     if (state?.identity?.uid == null || notPinned(state, seen) !== null) continue;
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
@@ -128,7 +128,7 @@ async function judgeIdentity(
   ports: RegisterPorts,
 ): Promise<boolean> {
   const { name } = request;
-  const state = (await loadState(ports.states, name))?.state ?? null;
+  const state = await readState(ports.states, name);
   const differs = state === null ? null : notPinned(state, seen);
   if (differs === null) {
     if (request.rebuilt)

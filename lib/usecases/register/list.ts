@@ -1,9 +1,9 @@
 /** The clusters there are, as registrations, states and credentials tell; no cluster is asked. */
 import type { ClusterEntry } from "../../config/cluster.ts";
-import { isCertkeepError } from "../../error.ts";
+import { type CertkeepError, isCertkeepError, orError } from "../../error.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import type { ClusterRow } from "../../report/clusters.ts";
-import { loadState } from "../states.ts";
+import { readState } from "../states.ts";
 
 export interface ListPorts {
   readonly states: StateStore;
@@ -23,20 +23,17 @@ export async function listClusters(
   const listed = await Promise.all(
     clusters.map(async (entry): Promise<ClusterRow> => {
       const problems: string[] = [];
-      const told = async <T>(work: () => Promise<T>): Promise<T | null> => {
-        try {
-          return await work();
-        } catch (error) {
-          if (!isCertkeepError(error)) throw error;
-          problems.push(error.message);
-          return null;
-        }
+      const told = <T>(result: T | CertkeepError): T | null => {
+        if (!isCertkeepError(result)) return result;
+        problems.push(result.message);
+        return null;
       };
-      const state = (await told(() => loadState(ports.states, entry.name)))?.state ?? null;
-      const place = await told(() => ports.describe(entry, registered.includes(entry.name)));
+      const state = told(await orError(readState(ports.states, entry.name)));
+      const isRegistered = registered.includes(entry.name);
+      const place = told(await orError(ports.describe(entry, isRegistered)));
       return {
         name: entry.name,
-        registered: registered.includes(entry.name),
+        registered: isRegistered,
         server: place?.server ?? state?.server ?? null,
         identity: state?.identity?.key ?? null,
         kind: entry.access?.kind ?? null,

@@ -24,7 +24,7 @@ import {
 } from "../../rbac/manifest.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { calledBy, notPinned } from "../../state/identity.ts";
-import { changeState, loadState, stateKeys } from "../states.ts";
+import { changeState, readState, stateKeys } from "../states.ts";
 import type { RegisterPorts, RegisterRequest } from "./context.ts";
 
 export interface RemovePorts {
@@ -81,8 +81,8 @@ interface Found {
 }
 
 async function stateNamed(key: string, { states }: RemovePorts): Promise<Found | null> {
-  const loaded = await loadState(states, key);
-  return loaded === null ? null : { key, state: loaded.state };
+  const state = await readState(states, key);
+  return state === null ? null : { key, state };
 }
 
 /** The state of a cluster without a registration, by its key or by what a person calls it. */

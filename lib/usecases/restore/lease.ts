@@ -7,9 +7,9 @@
  */
 import * as z from "zod/mini";
 import { formatMs, parseMsOrNull } from "../../certificate/time.ts";
-import { CertkeepError, isCertkeepError } from "../../error.ts";
-import type { Clock, ProcessMark, ProcessTable, Timer } from "../../ports/runtime.ts";
-import type { StateStore } from "../../ports/stores.ts";
+import { CertkeepError, orError } from "../../error.ts";
+import type { ProcessMark } from "../../ports/runtime.ts";
+import type { RestorePorts } from "./context.ts";
 
 /** How long a lease holds unless it is renewed. */
 const LEASE_MS = 30_000;
@@ -18,15 +18,10 @@ const POLL_MS = 1_000;
 /** Longer than a lease: in this time a holder that is alive renewed it. */
 const WAIT_MS = LEASE_MS + 5_000;
 
-export interface LeasePorts {
-  readonly states: StateStore;
-  readonly clock: Clock;
-  readonly timer: Timer;
-  readonly holder: string;
-  /** Absent: leases don't name a process, and a process is never known to be gone. */
-  readonly processes?: ProcessTable;
-  readonly signal?: AbortSignal;
-}
+export type LeasePorts = Pick<
+  RestorePorts,
+  "states" | "clock" | "timer" | "holder" | "processes" | "signal"
+>;
 
 const leaseDocument = z.object({
   holder: z.string(),
@@ -146,33 +141,28 @@ async function renew(
   process: ProcessMark | null,
   over: AbortSignal,
 ): Promise<void> {
-  const { states, timer, holder } = ports;
+  const { timer } = ports;
   while (!over.aborted) {
     await timer.sleep(RENEW_MS, over);
     if (over.aborted) return;
-    try {
-      const stored = await states.read(leaseName(cluster));
-      if (stored !== null && parseLease(stored.text)?.holder === holder)
-        await states.write(leaseName(cluster), leaseOf(ports, process), stored.revision);
-    } catch (error) {
-      // A store that fails for a moment is tried again; the versions in each write protect
-      // meanwhile.
-      if (!isCertkeepError(error)) throw error;
-    }
+    // A store that fails for a moment is tried again; the versions in each write protect meanwhile.
+    await orError(replaceOwn(cluster, ports, () => leaseOf(ports, process)));
   }
 }
 
-async function release(cluster: string, { states, clock, holder }: LeasePorts): Promise<void> {
-  try {
-    const stored = await states.read(leaseName(cluster));
-    if (stored !== null && parseLease(stored.text)?.holder === holder)
-      await states.write(
-        leaseName(cluster),
-        format({ holder: "", untilMs: clock.nowMs(), process: null }),
-        stored.revision,
-      );
-  } catch (error) {
-    // It becomes free by itself.
-    if (!isCertkeepError(error)) throw error;
-  }
+async function release(cluster: string, ports: LeasePorts): Promise<void> {
+  const ended = (): string => format({ holder: "", untilMs: ports.clock.nowMs(), process: null });
+  // Where that fails it becomes free by itself.
+  await orError(replaceOwn(cluster, ports, ended));
+}
+
+/** Replaces the lease where it still is this run's. */
+async function replaceOwn(
+  cluster: string,
+  { states, holder }: LeasePorts,
+  text: () => string,
+): Promise<void> {
+  const stored = await states.read(leaseName(cluster));
+  if (stored !== null && parseLease(stored.text)?.holder === holder)
+    await states.write(leaseName(cluster), text(), stored.revision);
 }

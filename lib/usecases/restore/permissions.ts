@@ -16,7 +16,7 @@ import { refusalParts } from "../../report/pinning.ts";
 import { refusalOf } from "../../restoreplan/successor.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
 import type { ClusterIdentity } from "../../state/identity.ts";
-import { loadState } from "../states.ts";
+import { readState } from "../states.ts";
 
 /** How the restoring credential came about, so that what it lacks can be given. */
 export interface RestoreAccess {
@@ -78,11 +78,10 @@ export async function confine(
   pairs: readonly RestorePair[],
   states: StateStore,
 ): Promise<void> {
-  const loaded = await loadState(states, asked.cluster);
-  const refusal = refusalOf({ ...asked, pairs, state: loaded?.state ?? null });
+  const refusal = refusalOf({ ...asked, pairs, state: await readState(states, asked.cluster) });
   if (refusal !== null) throw new CertkeepError("usage", refusalParts(asked.cluster, refusal));
   // By its name alone: a title is what a registration makes it.
-  if (asked.from !== null && (await loadState(states, asked.from)) === null) {
+  if (asked.from !== null && (await readState(states, asked.from)) === null) {
     throw new CertkeepError("usage", {
       where: `fromCluster ${asked.from}`,
       found: "no state under this name",

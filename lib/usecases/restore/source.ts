@@ -17,9 +17,9 @@ import {
   stillCounts,
   withPredecessor,
 } from "../../restoreplan/successor.ts";
-import { emptyState, parseState, type StateDocument } from "../../state/document.ts";
+import { emptyState, type StateDocument } from "../../state/document.ts";
 import { identityKey, notPinned, type ClusterIdentity } from "../../state/identity.ts";
-import { findState, loadState, stateKeys } from "../states.ts";
+import { findState, loadState, readState, readStateAt, stateKeys } from "../states.ts";
 import type { RestorePorts, RestoreRequest, RestoreTarget } from "./context.ts";
 import { pinByPerson } from "../pin.ts";
 
@@ -146,8 +146,8 @@ async function otherState(states: StateStore, wanted: string): Promise<Other> {
   const keys = await stateKeys(states);
   const all: Other[] = [];
   for (const key of keys.includes(wanted) ? [wanted] : keys) {
-    const loaded = await loadState(states, key);
-    if (loaded !== null) all.push({ key, state: loaded.state });
+    const state = await readState(states, key);
+    if (state !== null) all.push({ key, state });
   }
   const titled = all.filter(({ key, state }) =>
     [key, state.title, state.identity?.key].includes(wanted),
@@ -175,16 +175,7 @@ async function predecessorState(
 ): Promise<StateDocument | null> {
   const last = predecessorsOf(state).at(-1);
   if (last === undefined || !stillCounts(last, nowMs)) return null;
-  const document = predecessorName(key, last.key);
-  const stored = await states.read(document);
-  const parsed = stored === null ? null : parseState(stored.text);
-  if (parsed === null) return null;
-  if (parsed.ok) return parsed.state;
-  throw new CertkeepError("state_damaged", {
-    where: `${states.url}/${document}, ${parsed.place}`,
-    found: parsed.found,
-    expected: parsed.expected,
-  });
+  return readStateAt(states, predecessorName(key, last.key));
 }
 
 /**
@@ -198,7 +189,7 @@ async function refuseUnnamed(
 ): Promise<void> {
   const earlier: string[] = [];
   for (const other of await stateKeys(states)) {
-    const state = other === key ? null : ((await loadState(states, other))?.state ?? null);
+    const state = other === key ? null : await readState(states, other);
     if (state !== null && (state.title === title || state.server === server)) earlier.push(other);
   }
   const [first] = earlier;
