@@ -55,16 +55,16 @@ export interface ErrorParts {
    */
   readonly where: string;
   readonly found: string;
-  readonly expected?: string;
+  readonly expected?: string | undefined;
   /** What the person can do; a command where there is one. */
-  readonly todo?: string;
+  readonly todo?: string | undefined;
   /**
    * Lines below, such as a manifest. Only these are told apart: elsewhere a line break is shown, as
    * it is somebody else's.
    */
-  readonly lines?: readonly string[];
+  readonly lines?: readonly string[] | undefined;
   /** Whether the server that was asked said so, rather than this side of the connection. */
-  readonly answered?: boolean;
+  readonly answered?: boolean | undefined;
 }
 
 function plainParts({ where, found, expected, todo, lines, answered }: ErrorParts): ErrorParts {

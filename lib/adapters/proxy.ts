@@ -5,8 +5,10 @@
  * resolved by the proxy). What a proxy says in refusing is told by its status alone. A plain
  * request is never sent through a proxy: what is in a tunnel is encrypted for the cluster.
  */
+import { Agent as HttpsAgent, type AgentOptions } from "node:https";
 import { BlockList, type Socket, connect as tcpConnect, isIP } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import type { Duplex } from "node:stream";
+import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
 
 /** The environment's names for proxies; lower case counts before upper case, as elsewhere. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -240,6 +242,43 @@ export async function openTunnel(
     throw error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+type Opened = (error: Error | null, socket?: Socket) => void;
+
+/** The proxy for a server, `null` for none, or why none can be used. */
+type ProxyOf = (server: URL) => URL | ProxyRefusal | null;
+
+export class ProxyAgent extends HttpsAgent {
+  readonly #proxyOf: ProxyOf;
+  readonly #timeoutMs: number;
+
+  constructor(options: AgentOptions, proxyOf: ProxyOf, timeoutMs: number) {
+    super(options);
+    this.#proxyOf = proxyOf;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  override createConnection(
+    options: ConnectionOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): ReturnType<HttpsAgent["createConnection"]> {
+    const { host = "", port = 443 } = options;
+    const proxy = this.#proxyOf(
+      new URL(`https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`),
+    );
+    if (proxy === null) return super.createConnection(options, callback);
+    const opened = callback as unknown as Opened;
+    const tunnel =
+      proxy instanceof ProxyRefusal
+        ? Promise.reject(proxy)
+        : openTunnel(proxy, host, Number(port), this.#timeoutMs);
+    tunnel.then(
+      (socket) => opened(null, tlsConnect({ ...options, socket })),
+      (error: unknown) => opened(error instanceof Error ? error : new Error("the tunnel failed")),
+    );
+    return undefined;
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Requests by fetch: bounded in time and size, without redirects. No error object leaves this file.
  *
- * What every answer is read with: a body of bounded size, and Retry-After.
+ * What every answer is read with: a body of bounded size, JSON that is bounded before it takes
+ * memory, and Retry-After.
  */
 import { Readable } from "node:stream";
 import type { WebAnswer, WebReader, WebRequest } from "../ports/outside.ts";
@@ -39,6 +40,41 @@ export function retryAfterMs(value: string | null, nowMs: number): number | null
   if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
   const at = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+}
+
+/**
+ * More values than 16 MiB of a server's own JSON hold. Small objects take fifty times their text in
+ * memory, and minutes.
+ */
+const MAX_VALUES = 2_000_000;
+
+const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACE] = [...'"\\,[{'].map((sign) => sign.charCodeAt(0));
+
+function endOfString(body: Buffer, from: number): number {
+  for (let at = body.indexOf('"', from); at !== -1; at = body.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (body[at - 1 - escapes] === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return at;
+  }
+  return body.length;
+}
+
+function hasTooManyValues(body: Buffer): boolean {
+  let values = 0;
+  for (let at = 0; at < body.length; at += 1) {
+    const sign = body[at];
+    if (sign === QUOTE) at = endOfString(body, at + 1);
+    else if (sign === COMMA || sign === BRACKET || sign === BRACE) values += 1;
+    if (values > MAX_VALUES) return true;
+  }
+  return false;
+}
+
+/** @throws RangeError for more values than any answer has, SyntaxError for what is no JSON */
+export function parseJson(body: Buffer): unknown {
+  // Each value takes a byte at least, so a short answer needs no count.
+  if (body.length > MAX_VALUES && hasTooManyValues(body)) throw new RangeError("too many values");
+  return JSON.parse(body.toString("utf8"));
 }
 
 interface WebOptions {

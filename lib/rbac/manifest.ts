@@ -15,18 +15,7 @@
  *
  * Its stores have to lie outside: backups in the cluster would be lost with it.
  */
-import type {
-  RbacV1Subject,
-  V1ConfigMap,
-  V1CronJob,
-  V1EnvVar,
-  V1Namespace,
-  V1ObjectMeta,
-  V1Role,
-  V1RoleBinding,
-  V1Secret,
-  V1ServiceAccount,
-} from "@kubernetes/client-node";
+import type * as k8s from "@kubernetes/client-node";
 import { stringify } from "yaml";
 import * as z from "zod/mini";
 import { LABEL, SECRET_NAME } from "../config/form.ts";
@@ -65,16 +54,16 @@ export function printedPlan(annotations: Readonly<Record<string, unknown>>): Acc
 interface Named<Kind extends string> {
   readonly apiVersion: string;
   readonly kind: Kind;
-  readonly metadata: V1ObjectMeta & { readonly name: string };
+  readonly metadata: k8s.V1ObjectMeta & { readonly name: string };
 }
 
 /** Objects that registering may make. */
 export type AccessObject =
-  | (V1Namespace & Named<"Namespace">)
-  | (V1ServiceAccount & Named<"ServiceAccount">)
-  | (V1Role & Named<"Role" | "ClusterRole">)
-  | (V1RoleBinding & Named<"RoleBinding" | "ClusterRoleBinding">)
-  | (V1Secret & Named<"Secret">);
+  | (k8s.V1Namespace & Named<"Namespace">)
+  | (k8s.V1ServiceAccount & Named<"ServiceAccount">)
+  | (k8s.V1Role & Named<"Role" | "ClusterRole">)
+  | (k8s.V1RoleBinding & Named<"RoleBinding" | "ClusterRoleBinding">)
+  | (k8s.V1Secret & Named<"Secret">);
 
 /** Who is given the rights. */
 export type Subject =
@@ -148,7 +137,7 @@ function subjectsOf(
   registration: string,
   subject: Subject,
   bearer: Bearer,
-): RbacV1Subject[] | null {
+): k8s.RbacV1Subject[] | null {
   if (subject.kind === "ServiceAccount")
     return [
       {
@@ -266,7 +255,7 @@ export function insideObjects(
   name: string,
   plan: AccessPlan,
   options: InsideOptions,
-): (AccessObject | V1ConfigMap | V1CronJob)[] {
+): (AccessObject | k8s.V1ConfigMap | k8s.V1CronJob)[] {
   const reading = { ...plan, parts: plan.parts.filter((part) => READ_PARTS.includes(part)) };
   const [config, cronJob] = filled({
     cluster: name,
@@ -275,7 +264,7 @@ export function insideObjects(
     config: configOf(name, reading, options),
   });
   const containers = cronJob.spec?.jobTemplate.spec?.template.spec?.containers ?? [];
-  const region: V1EnvVar[] =
+  const region: k8s.V1EnvVar[] =
     options.region === null ? [] : [{ name: "AWS_REGION", value: options.region }];
   for (const container of containers) container.env = [...(container.env ?? []), ...region];
   const access = accessObjects(name, reading, { kind: "ServiceAccount" });
@@ -287,12 +276,12 @@ export function insideObjects(
 }
 
 /** The template with its placeholders filled in. */
-function filled(values: Readonly<Record<string, string>>): [V1ConfigMap, V1CronJob] {
+function filled(values: Readonly<Record<string, string>>): [k8s.V1ConfigMap, k8s.V1CronJob] {
   return JSON.parse(JSON.stringify(template), (_key, value: unknown) =>
     typeof value === "string"
       ? value.replace(/\$\{(\w+)\}/gu, (whole, key: string) => values[key] ?? whole)
       : value,
-  ) as [V1ConfigMap, V1CronJob];
+  ) as [k8s.V1ConfigMap, k8s.V1CronJob];
 }
 
 function configOf(name: string, plan: AccessPlan, options: InsideOptions): string {

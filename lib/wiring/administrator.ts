@@ -1,6 +1,7 @@
 /** Whose credential registers a cluster, and the credentials that a person brings along. */
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import { loadConnection, loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
+import { loadConnection } from "../adapters/kubernetes/context.ts";
+import { loadKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
 import { CertkeepError } from "../error.ts";
 import type { StoredCredential } from "../rbac/manifest.ts";

@@ -10,12 +10,8 @@ import { roleCredentials } from "../adapters/aws/client.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
-import {
-  connect,
-  loadConnection,
-  loadKubeconfig,
-  parseKubeconfig,
-} from "../adapters/kubernetes/kubeconfig.ts";
+import { connect, loadConnection } from "../adapters/kubernetes/context.ts";
+import { loadKubeconfig, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
 import type { Bearer } from "../rbac/table.ts";
 import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
 import { isSecretReference } from "../config/registered.ts";

@@ -81,7 +81,7 @@ async function composeTarget(
   }
   if (unusable !== undefined) throw unusable.error;
   const connection = await connectCluster(entry, "restore", isRegistered, world, kubeconfigs);
-  const options = { userAgent: "certkeep", concurrency: 16 };
+  const options = { concurrency: 16 };
   return {
     name: cluster,
     title: cluster ?? connection.title,

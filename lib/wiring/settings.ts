@@ -7,7 +7,7 @@ import type { AwsWorld } from "../adapters/aws/client.ts";
 import { createFileBlobs, createFileStates } from "../adapters/file/stores.ts";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { localPaths } from "../adapters/file/paths.ts";
-import type { Rewritten } from "../adapters/kubernetes/entry.ts";
+import type { Rewritten } from "../adapters/kubernetes/kubeconfigtokens.ts";
 import type { ClusterEntry } from "../config/cluster.ts";
 import type { Config } from "../config/schema.ts";
 import { settingsFor, type ClusterSettings } from "../config/settings.ts";

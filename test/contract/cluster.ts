@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ReaderOptions, createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import type { ClusterReader, Scope } from "../../lib/ports/cluster.ts";
 import type { Secret, SecretMeta } from "../../lib/secret/secret.ts";

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.ts";
 import type { HttpOptions } from "../../lib/adapters/kubernetes/http.ts";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { CertkeepError } from "../../lib/error.ts";
 import type { ClusterDiagnosis, LogText } from "../../lib/ports/cluster.ts";
 import { type Client, harnessAgent } from "../e2e/support/client.ts";

@@ -1,6 +1,7 @@
 /** The demo's API beside the fake API server: certkeep's reader and writer see the same in both. */
 import { describe, expect, it } from "vitest";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { startDemoApi } from "../../lib/demo/api.ts";

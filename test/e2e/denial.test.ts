@@ -2,7 +2,8 @@
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect, loadKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { loadKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import type { ClusterWriter } from "../../lib/ports/cluster.ts";
 import { CANARY, encodingsOf } from "../support/encodings.ts";

@@ -13,7 +13,7 @@ import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { createFileBlobs } from "../../lib/adapters/file/stores.ts";
-import { loadConnection } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { loadConnection } from "../../lib/adapters/kubernetes/context.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { createKit } from "../../lib/wiring/kit.ts";

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
-import { loadConnection } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { loadConnection } from "../../lib/adapters/kubernetes/context.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { createKit } from "../../lib/wiring/kit.ts";

@@ -209,8 +209,8 @@ describe("a message", () => {
       return undefined;
     });
     const { createClusterReader } = await import("../../lib/adapters/kubernetes/reader.ts");
-    const { connect, parseKubeconfig } =
-      await import("../../lib/adapters/kubernetes/kubeconfig.ts");
+    const { connect } = await import("../../lib/adapters/kubernetes/context.ts");
+    const { parseKubeconfig } = await import("../../lib/adapters/kubernetes/kubeconfig.ts");
     const connection = await connect(parseKubeconfig(world.sandbox.kubeconfig(), "sandbox"), null, {
       environment: {},
       nowMs: () => world.nowMs,

@@ -9,7 +9,8 @@ import {
   tokenSecret,
 } from "../../lib/rbac/manifest.ts";
 import type { AccessPlan } from "../../lib/rbac/rules.ts";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 
 const PLAN: AccessPlan = {

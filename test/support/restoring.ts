@@ -4,7 +4,8 @@
 import { codesOf } from "../../lib/restoreplan/item.ts";
 import { itemTitle, whyText } from "../../lib/report/phrases/plan.ts";
 import { noteText } from "../../lib/report/phrases/plannotes.ts";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterWriter } from "../../lib/adapters/kubernetes/writer.ts";
 import { realTimer } from "../../lib/adapters/timer.ts";
 import type { KubeconfigChoice, PutObject, Sandbox } from "../fake-apiserver/api.ts";

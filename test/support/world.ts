@@ -5,7 +5,8 @@
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createOpener } from "../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
-import { connect, parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterDiagnosis } from "../../lib/adapters/kubernetes/diagnosis.ts";
 import { createClusterReader } from "../../lib/adapters/kubernetes/reader.ts";
 import { createKit } from "../../lib/wiring/kit.ts";

@@ -10,15 +10,12 @@
  * in the registration chooses: a role's trust policy can demand it. What AWS says when it refuses
  * is told by its code alone.
  */
-import { Agent, type AgentOptions } from "node:https";
-import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
+import { Agent } from "node:https";
 import { CertkeepError } from "../../error.ts";
 import {
   type Environment,
-  openTunnel,
   parseProxyUrl,
+  ProxyAgent,
   proxyFromEnvironment,
   ProxyRefusal,
 } from "../proxy.ts";
@@ -108,10 +105,16 @@ export function clientSettings(world: AwsWorld, service: AwsService): ClientSett
         socketTimeout: SOCKET_TIMEOUT_MS,
         httpsAgent: proxies.slice(0, 4).every((value) => value === "")
           ? new Agent(agent)
-          : new ProxyAgent(agent, env),
+          : new ProxyAgent(agent, (server) => proxyOf(server, env), CONNECT_TIMEOUT_MS),
       },
     }),
   };
+}
+
+function proxyOf(server: URL, env: Environment): URL | ProxyRefusal | null {
+  const named = proxyFromEnvironment(server, env);
+  if (named === null) return null;
+  return parseProxyUrl(named) ?? new ProxyRefusal("HTTPS_PROXY holds no address of a proxy");
 }
 
 /** What gives each world its client of a service, made once a process. */
@@ -126,42 +129,6 @@ export function clientsOf<Client>(
     clients.set(settings.key, client);
     return client;
   };
-}
-
-type Opened = (error: Error | null, socket?: Socket) => void;
-
-/** Goes through the proxy that the environment names for each server. */
-class ProxyAgent extends Agent {
-  readonly #env: Environment;
-
-  constructor(options: AgentOptions, env: Environment) {
-    super(options);
-    this.#env = env;
-  }
-
-  override createConnection(
-    options: ConnectionOptions,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): ReturnType<Agent["createConnection"]> {
-    const host = options.host ?? "";
-    const port = options.port ?? 443;
-    const named = proxyFromEnvironment(
-      new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
-      this.#env,
-    );
-    if (named === null) return super.createConnection(options, callback);
-    const opened = callback as unknown as Opened;
-    const proxy = parseProxyUrl(named);
-    const tunnel =
-      proxy === null
-        ? Promise.reject(new ProxyRefusal("HTTPS_PROXY holds no address of a proxy"))
-        : openTunnel(proxy, host, Number(port), CONNECT_TIMEOUT_MS);
-    tunnel.then(
-      (socket) => opened(null, tlsConnect({ ...options, socket })),
-      (error: unknown) => opened(error instanceof Error ? error : new Error("the tunnel failed")),
-    );
-    return undefined;
-  }
 }
 
 interface RoleCredentials {

@@ -5,34 +5,18 @@
  * A refusal of the question is told as such; an answer is never guessed from rules, which an
  * authorizer may not be able to list.
  */
-import type {
-  V1APIGroup,
-  V1APIGroupList,
-  V1GroupVersionForDiscovery,
-  V1ResourceAttributes,
-  V1SelfSubjectAccessReview,
-  V1SelfSubjectReview,
-  V1SelfSubjectReviewStatus,
-  V1SelfSubjectRulesReview,
-  V1SubjectAccessReviewStatus,
-  V1SubjectRulesReviewStatus,
-  V1UserInfo,
-  VersionInfo,
-} from "@kubernetes/client-node";
-import type { GrantedRules } from "../../rbac/excess.ts";
-import { parseRules } from "../../rbac/excess.ts";
+import type * as k8s from "@kubernetes/client-node";
+import { type GrantedRules, parseRules } from "../../rbac/excess.ts";
 import type { SelfAccess } from "../../ports/cluster.ts";
 import type { Connection } from "./connection.ts";
-import { type Action } from "./failure.ts";
-import { HttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
+import { HttpClient, type HttpOptions } from "./http.ts";
+import { fieldsOf, listOf, textOf, type Untrusted } from "../../untrusted.ts";
 
-const JSON_FORM = "application/json";
-
-type Review = V1SelfSubjectAccessReview | V1SelfSubjectReview | V1SelfSubjectRulesReview;
-type ReviewStatus = V1SubjectAccessReviewStatus &
-  V1SelfSubjectReviewStatus &
-  V1SubjectRulesReviewStatus;
+type Review =
+  k8s.V1SelfSubjectAccessReview | k8s.V1SelfSubjectReview | k8s.V1SelfSubjectRulesReview;
+type ReviewStatus = k8s.V1SubjectAccessReviewStatus &
+  k8s.V1SelfSubjectReviewStatus &
+  k8s.V1SubjectRulesReviewStatus;
 
 /** Posts a review. @returns its status */
 async function review(
@@ -43,17 +27,17 @@ async function review(
   headers: Readonly<Record<string, string | string[]>> = {},
 ): Promise<Untrusted<ReviewStatus>> {
   const [, group = "", version = "v1"] = path.split("/").slice(1);
-  const answer = await http.send({
-    method: "POST",
-    path,
-    accept: JSON_FORM,
-    body: JSON.stringify({ apiVersion: `${group}/${version}`, kind, spec }),
-    headers,
-    repeatable: true,
-  });
-  const action: Action = { verb: "create", resource: `${kind.toLowerCase()}s`, namespace: null };
-  if (answer.status !== 201 && answer.status !== 200) throw http.failure(action, answer);
-  return fieldsOf<ReviewStatus>(fieldsOf<Review>(http.json(answer)).status);
+  const { status } = await http.fields<Review>(
+    { verb: "create", resource: `${kind.toLowerCase()}s`, namespace: null },
+    {
+      method: "POST",
+      path,
+      body: JSON.stringify({ apiVersion: `${group}/${version}`, kind, spec }),
+      headers,
+      repeatable: true,
+    },
+  );
+  return fieldsOf<ReviewStatus>(status);
 }
 
 /** The rules in one namespace; with `headers`, those of whom they impersonate. */
@@ -85,13 +69,9 @@ class KubernetesSelfAccess implements SelfAccess {
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
-  #get(path: string): Promise<HttpAnswer> {
-    return this.#http.send({ method: "GET", path, accept: JSON_FORM });
-  }
-
   readonly facts: SelfAccess["facts"] = async () => {
     const before = this.#nowMs();
-    const answer = await this.#get("/version");
+    const answer = await this.#http.send({ path: "/version" });
     const after = this.#nowMs();
     if (answer.status === 401)
       throw this.#http.failure({ verb: "get", resource: "version", namespace: null }, answer);
@@ -99,7 +79,7 @@ class KubernetesSelfAccess implements SelfAccess {
     const middle = (before + after) / 2;
     const version =
       answer.status === 200
-        ? textOf(fieldsOf<VersionInfo>(this.#http.json(answer)).gitVersion)
+        ? textOf(fieldsOf<k8s.VersionInfo>(this.#http.json(answer)).gitVersion)
         : null;
     // The header is cut to the second: on average it is half a second behind.
     return {
@@ -118,7 +98,7 @@ class KubernetesSelfAccess implements SelfAccess {
           "SelfSubjectReview",
           {},
         );
-        return textOf(fieldsOf<V1UserInfo>(status.userInfo).username);
+        return textOf(fieldsOf<k8s.V1UserInfo>(status.userInfo).username);
       } catch (error) {
         if ((error as { code?: unknown }).code !== "cluster_not_found") throw error;
       }
@@ -134,7 +114,7 @@ class KubernetesSelfAccess implements SelfAccess {
     name,
   }) => {
     const [plural = "", subresource = ""] = resource.split("/");
-    const attributes: V1ResourceAttributes = {
+    const attributes: k8s.V1ResourceAttributes = {
       verb,
       group,
       resource: plural,
@@ -154,26 +134,19 @@ class KubernetesSelfAccess implements SelfAccess {
   readonly rulesIn: SelfAccess["rulesIn"] = (namespace) => reviewRules(this.#http, namespace);
 
   readonly deadGroups: SelfAccess["deadGroups"] = async () => {
-    const answer = await this.#get("/apis");
+    const answer = await this.#http.send({ path: "/apis" });
     if (answer.status !== 200) return [];
-    const list = fieldsOf<V1APIGroupList>(this.#http.json(answer));
-    const groups = listOf(list.groups).flatMap((group) =>
-      listOf(fieldsOf<V1APIGroup>(group).versions)
-        .slice(0, 1)
-        .map((version) => textOf(fieldsOf<V1GroupVersionForDiscovery>(version).groupVersion)),
-    );
+    const list = fieldsOf<k8s.V1APIGroupList>(this.#http.json(answer));
+    const groups = listOf(list.groups).flatMap((group) => {
+      const [first] = listOf(fieldsOf<k8s.V1APIGroup>(group).versions);
+      return textOf(fieldsOf<k8s.V1GroupVersionForDiscovery>(first).groupVersion) ?? [];
+    });
     const dead: string[] = [];
     for (const group of groups
-      .filter((text) => text !== null)
       .filter((text) => /^[a-z0-9.-]{1,253}\/v[a-z0-9]{1,30}$/.test(text))
       .slice(0, 100)) {
       // A server behind the aggregator that is down is answered for with 503.
-      const one = await this.#http.send({
-        method: "GET",
-        path: `/apis/${group}`,
-        accept: JSON_FORM,
-      });
-      if (one.status >= 500) dead.push(group);
+      if ((await this.#http.send({ path: `/apis/${group}` })).status >= 500) dead.push(group);
     }
     return dead;
   };

@@ -4,15 +4,13 @@
  *
  * A `Connection` holds credentials: it is never printed, stored or put into an error.
  *
- * Connections that stay open, straight or through a proxy's tunnel; one agent per client
- * certificate.
+ * Its sockets stay open, straight or through a proxy's tunnel; one agent per client certificate.
  */
-import type { Agent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import { isIP, type Socket } from "node:net";
-import { connect as tlsConnect, type ConnectionOptions } from "node:tls";
+import type { Agent, ClientRequest } from "node:http";
+import { Agent as HttpsAgent, type AgentOptions, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import { plain } from "../../plain.ts";
-import { Agent as HttpAgent, bareHost, openTunnel } from "../proxy.ts";
+import { Agent as HttpAgent, bareHost, ProxyAgent, request as httpRequest } from "../proxy.ts";
 import type { Proof } from "./proof.ts";
 
 /** What a request carries to be let in; asked for before each attempt, since tokens change. */
@@ -59,6 +57,17 @@ export interface Connection {
   forget(): boolean;
 }
 
+/** What a connection has where nothing else is said of it. */
+export const PLAIN_CONNECTION = {
+  namespace: null,
+  insecure: false,
+  tlsServerName: null,
+  proxyUrl: null,
+  inCluster: false,
+  usesExec: false,
+  credentialExpiresAtMs: null,
+} as const;
+
 /** Text of others for a message, at most `limit` characters of it. */
 export function printable(text: string, limit = 200): string {
   return plain(text.length > limit ? `${text.slice(0, limit)}…` : text);
@@ -67,43 +76,6 @@ export function printable(text: string, limit = 200): string {
 /** `cluster NAME`, the place that errors of a connection name. */
 export function whereOf(connection: Pick<Connection, "title">): string {
   return `cluster ${printable(connection.title, 120)}`;
-}
-
-type Opened = (error: Error | null, socket?: Socket) => void;
-
-class TunnelAgent extends HttpsAgent {
-  readonly #proxy: URL;
-  readonly #timeoutMs: number;
-
-  constructor(options: ConnectionOptions, proxy: URL, timeoutMs: number) {
-    super({ ...options, keepAlive: true });
-    this.#proxy = proxy;
-    this.#timeoutMs = timeoutMs;
-  }
-
-  async #open(options: ConnectionOptions, opened: Opened): Promise<void> {
-    let socket: Socket;
-    try {
-      socket = await openTunnel(
-        this.#proxy,
-        options.host ?? "",
-        options.port ?? 443,
-        this.#timeoutMs,
-      );
-    } catch (error) {
-      opened(error instanceof Error ? error : new Error("the tunnel failed"));
-      return;
-    }
-    opened(null, tlsConnect({ ...options, socket }));
-  }
-
-  override createConnection(
-    options: ConnectionOptions,
-    callback?: (error: Error | null, socket: Socket) => void,
-  ): undefined {
-    void this.#open(options, callback as unknown as Opened);
-    return undefined;
-  }
 }
 
 /** Makes the agent for a connection and the client certificate of the moment. */
@@ -116,7 +88,8 @@ export function createAgent(
   const host = bareHost(connection.server.hostname);
   // RFC 6066 §3: no literal addresses in server_name.
   const serverName = connection.tlsServerName ?? (isIP(host) === 0 ? host : "");
-  const options: ConnectionOptions = {
+  const options: AgentOptions = {
+    keepAlive: true,
     rejectUnauthorized: !connection.insecure,
     servername: serverName,
     checkServerIdentity: connection.proof.check,
@@ -125,7 +98,29 @@ export function createAgent(
     ...(connection.caPem === null ? {} : { ca: connection.caPem, allowPartialTrustChain: true }),
     ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
   };
-  if (connection.proxyUrl !== null)
-    return new TunnelAgent(options, connection.proxyUrl, connectTimeoutMs);
-  return new HttpsAgent({ ...options, keepAlive: true });
+  const { proxyUrl } = connection;
+  return proxyUrl === null
+    ? new HttpsAgent(options)
+    : new ProxyAgent(options, () => proxyUrl, connectTimeoutMs);
+}
+
+export interface Outgoing {
+  readonly agent: Agent;
+  readonly method: string;
+  /** Goes after the path of the server's own address. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
+export function openRequest({ server }: Connection, outgoing: Outgoing): ClientRequest {
+  const { agent, method, path, headers } = outgoing;
+  const isPlain = server.protocol === "http:";
+  return (isPlain ? httpRequest : httpsRequest)({
+    agent,
+    host: bareHost(server.hostname),
+    port: server.port === "" ? (isPlain ? 80 : 443) : Number(server.port),
+    method,
+    path: server.pathname.replace(/\/$/, "") + path,
+    headers,
+  });
 }

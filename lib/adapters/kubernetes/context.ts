@@ -4,6 +4,10 @@
  * Files that the entries name are read here; what is inline counts before a file, as in client-go
  * (tools/clientcmd/api/types.go). A server without TLS is refused but on this machine.
  */
+import { join } from "node:path";
+import { closest, distance } from "fastest-levenshtein";
+import { CertkeepError } from "../../error.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "../../untrusted.ts";
 import {
   bareHost,
   type Environment,
@@ -11,16 +15,25 @@ import {
   parseProxyUrl,
   proxyFromEnvironment,
 } from "../proxy.ts";
-import type { Connection } from "./connection.ts";
-import { certificateEndMs, createCredentials, readTokenFile, tokenEndMs } from "./credential.ts";
+import { type Connection, printable } from "./connection.ts";
+import {
+  certificateEndMs,
+  createCredentials,
+  inClusterConnection,
+  isInCluster,
+  readTokenFile,
+  tokenEndMs,
+} from "./credential.ts";
 import {
   type ConnectOptions,
   type ContextParts,
   invalid,
+  type Kubeconfig,
   type KubeconfigEntry,
+  type KubeconfigOptions,
+  loadKubeconfig,
   readMaterial,
-} from "./entry.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+} from "./kubeconfig.ts";
 import { createProof, parseBundle } from "./proof.ts";
 import { readUser } from "./user.ts";
 
@@ -93,10 +106,7 @@ function clusterInfo(cluster: Fields, server: URL, caText: string | null): Field
 }
 
 /** Reads what the context leads to. @throws {CertkeepError} */
-export async function connectionOf(
-  parts: ContextParts,
-  options: ConnectOptions,
-): Promise<Connection> {
+async function connectionOf(parts: ContextParts, options: ConnectOptions): Promise<Connection> {
   const { name, place, cluster } = parts;
   const server = parseServer(cluster, place);
   const insecure = cluster.fields["insecure-skip-tls-verify"] === true;
@@ -138,4 +148,101 @@ export async function connectionOf(
     credentials: source.credentials,
     forget: source.forget,
   };
+}
+
+/** Picks a context. @throws {CertkeepError} `context_unknown`, which lists those there are. */
+function selectContext(
+  config: Kubeconfig,
+  wanted: string | null,
+): { readonly name: string; readonly entry: KubeconfigEntry } {
+  const name = wanted ?? config.currentContext;
+  const names = [...config.contexts.keys()];
+  const where = config.files.map((file) => printable(file, 300)).join(", ");
+  const list =
+    names
+      .slice(0, 20)
+      .map((item) => printable(item, 100))
+      .join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
+  if (name === null) {
+    const todo =
+      names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
+    throw new CertkeepError("context_unknown", {
+      where,
+      found: "no current-context",
+      expected: "a context",
+      todo,
+    });
+  }
+  const entry = config.contexts.get(name);
+  if (entry !== undefined) return { name, entry };
+  const near = names.length === 0 ? null : closest(name, names);
+  // Half of it otherwise is another name, not a slip.
+  const meant = near !== null && distance(name, near) <= Math.max(2, near.length / 2) ? near : null;
+  throw new CertkeepError("context_unknown", {
+    where,
+    found: `no context ${printable(name, 100)}`,
+    expected: names.length === 0 ? "a context, but there is none" : `one of: ${list}`,
+    ...(meant === null ? {} : { todo: `Did you mean ${printable(meant, 100)}?` }),
+  });
+}
+
+/** The connection that a kubeconfig's context describes. @throws {CertkeepError} */
+export async function connect(
+  config: Kubeconfig,
+  context: string | null,
+  options: ConnectOptions,
+): Promise<Connection> {
+  const { name, entry } = selectContext(config, context);
+  const place = `${printable(entry.file, 300)}, context ${printable(name, 100)}`;
+  const find = (
+    kind: "cluster" | "user",
+    entries: ReadonlyMap<string, KubeconfigEntry>,
+  ): KubeconfigEntry => {
+    const wanted = textOf(entry.fields[kind]) ?? "";
+    if (wanted === "" && kind === "user")
+      return { name: "", file: entry.file, fields: {} as Fields };
+    const found = entries.get(wanted);
+    if (found !== undefined) return found;
+    const names = [...entries.keys()]
+      .slice(0, 20)
+      .map((item) => printable(item, 100))
+      .join(", ");
+    throw invalid(
+      place,
+      wanted === ""
+        ? `names no ${kind}`
+        : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
+      names === "" ? `a ${kind}, but there is none` : `one of: ${names}`,
+    );
+  };
+  return connectionOf(
+    {
+      name,
+      place,
+      context: entry,
+      cluster: find("cluster", config.clusters),
+      user: find("user", config.users),
+    },
+    options,
+  );
+}
+
+/**
+ * Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain
+ * message for each thing that can be wrong.
+ */
+export async function loadConnection(options: KubeconfigOptions): Promise<Connection> {
+  const config = await loadKubeconfig(options);
+  if (config !== null) return connect(config, options.context ?? null, options);
+  if (isInCluster(options.environment)) return inClusterConnection(options);
+  const usual =
+    options.homeFolder === null
+      ? "kubeconfig"
+      : printable(join(options.homeFolder, ".kube", "config"), 300);
+  throw invalid(
+    usual,
+    "no such file",
+    "a kubeconfig",
+    "Fetch one for your cluster, or name it with --kubeconfig, KUBECONFIG or in certkeep.yaml",
+  );
 }

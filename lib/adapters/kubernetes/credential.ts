@@ -9,13 +9,12 @@
  */
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import { CertkeepError } from "../../error.ts";
 import { bareHost, type Environment } from "../proxy.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
-import { type Connection, type Credentials, printable } from "./connection.ts";
-import type { ConnectOptions } from "./entry.ts";
+import { type Connection, type Credentials, PLAIN_CONNECTION, printable } from "./connection.ts";
+import { type ConnectOptions, invalid } from "./kubeconfig.ts";
 import { type ExecConfig, type ExecCredential, type ExecOptions, runExec } from "./exec.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+import { fieldsOf, jsonOf } from "../../untrusted.ts";
 import { createProof, MAX_PEM_BYTES, parseBundle } from "./proof.ts";
 
 /** What a kubeconfig's user comes to, files already read but for the token's. */
@@ -49,16 +48,9 @@ export function certificateEndMs(pem: string): number | null {
  * `null` where it doesn't say.
  */
 export function tokenEndMs(token: string): number | null {
-  const payload = token.split(".")[1];
-  if (payload === undefined) return null;
-  try {
-    const end = fieldsOf(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")))["exp"];
-    return typeof end === "number" && Number.isFinite(end) && Math.abs(end) < 8e12
-      ? end * 1000
-      : null;
-  } catch {
-    return null;
-  }
+  const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8");
+  const end = fieldsOf(jsonOf(payload))["exp"];
+  return typeof end === "number" && Math.abs(end) < 8e12 ? end * 1000 : null;
 }
 
 const MAX_TOKEN_BYTES = 65_536;
@@ -69,18 +61,19 @@ export async function readTokenFile(file: string, where: string): Promise<string
   try {
     text = (await readFileAtMost(file, MAX_TOKEN_BYTES)).toString("utf8").trim();
   } catch (error) {
-    throw new CertkeepError("kubeconfig_invalid", {
+    throw invalid(
       where,
-      found: `the token file ${printable(file)} ${whyUnread(error)}`,
-      todo: "Correct `tokenFile` in the kubeconfig, or have the file recreated",
-    });
+      `the token file ${printable(file)} ${whyUnread(error)}`,
+      undefined,
+      "Correct `tokenFile` in the kubeconfig, or have the file recreated",
+    );
   }
   if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > MAX_TOKEN_BYTES) {
-    throw new CertkeepError("kubeconfig_invalid", {
+    throw invalid(
       where,
-      found: `the token file ${printable(file)} holds no token`,
-      expected: "one token, nothing else",
-    });
+      `the token file ${printable(file)} holds no token`,
+      "one token, nothing else",
+    );
   }
   return text;
 }
@@ -154,24 +147,6 @@ export function createCredentials(
   };
 }
 
-/** Headers by which a user asks as another (client-go rest/config.go, `ImpersonationConfig`). */
-export function parseImpersonation(user: Fields): UserSettings["impersonation"] {
-  const headers: Record<string, string | string[]> = {};
-  const texts = (value: unknown): string[] =>
-    listOf(value).filter((item) => typeof item === "string" && item !== "") as string[];
-  const name = textOf(user["as"]) ?? "";
-  const uid = textOf(user["as-uid"]) ?? "";
-  const groups = texts(user["as-groups"]);
-  if (name !== "") headers["impersonate-user"] = name;
-  if (uid !== "") headers["impersonate-uid"] = uid;
-  if (groups.length > 0) headers["impersonate-group"] = groups;
-  for (const [key, values] of Object.entries(fieldsOf(user["as-user-extra"]))) {
-    if (texts(values).length > 0)
-      headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
-  }
-  return headers;
-}
-
 const FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 interface InClusterOptions extends ConnectOptions {
@@ -202,19 +177,12 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
   const port = options.environment["KUBERNETES_SERVICE_PORT"] ?? "";
   const server = URL.parse(`https://${host.includes(":") ? `[${host}]` : host}:${port}`);
   if (server === null)
-    throw new CertkeepError("kubeconfig_invalid", {
-      where,
-      found: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't an address",
-    });
+    throw invalid(where, "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't an address");
   const tokenFile = join(folder, "token");
   const token = await readTokenFile(tokenFile, where);
   const bundle = parseBundle(await fileText(join(folder, "ca.crt")));
   if (bundle === null)
-    throw new CertkeepError("kubeconfig_invalid", {
-      where,
-      found: "ca.crt is missing or holds no certificate",
-      expected: "the cluster's authority",
-    });
+    throw invalid(where, "ca.crt is missing or holds no certificate", "the cluster's authority");
   const namespace = (await fileText(join(folder, "namespace"))).trim();
   const source = createCredentials(
     {
@@ -233,17 +201,14 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
     },
   );
   return {
+    ...PLAIN_CONNECTION,
     title: "in-cluster",
     source: folder,
     server,
     namespace: namespace === "" ? null : namespace,
     caPem: bundle.pem,
     proof: createProof(bundle, bareHost(server.hostname)),
-    insecure: false,
-    tlsServerName: null,
-    proxyUrl: null,
     inCluster: true,
-    usesExec: false,
     credentialExpiresAtMs: tokenEndMs(token),
     credentials: source.credentials,
     forget: source.forget,

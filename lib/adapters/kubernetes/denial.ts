@@ -34,11 +34,6 @@ const ASK =
   "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
   "contain the private key. Nothing was changed";
 
-interface Denial {
-  readonly found: string;
-  readonly todo: string;
-}
-
 /** A label of a name as the API server takes it (RFC 1123). */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -48,42 +43,55 @@ function named(what: string, name = ""): string {
     : `${what} (its name is no DNS name)`;
 }
 
-function denialOf(message: string, action: Action): Denial | null {
-  const what = describeAction(action);
-  const webhook = WEBHOOK.exec(message);
-  if (webhook !== null)
-    return {
-      found: `${named("admission webhook", webhook[1])} denied the request to ${what}`,
-      todo: ASK,
-    };
-  const policy = POLICY.exec(message);
-  if (policy !== null)
-    return {
-      found: `${named("ValidatingAdmissionPolicy", policy[1])} denied the request to ${what}`,
-      todo: ASK,
-    };
-  if (QUOTA.test(message))
-    return {
-      found:
-        `a resource quota of namespace ${printable(action.namespace ?? "", 63)} is used up, so ` +
-        `the cluster refuses to ${what}`,
-      todo: "Raise the quota, or delete what isn't needed",
-    };
-  if (TERMINATING.test(message))
-    return {
-      found:
-        `namespace ${printable(action.namespace ?? "", 63)} is being deleted, and takes nothing ` +
-        "new",
-      todo: "Wait until it is gone, then restore with --create-namespace",
-    };
-  const calling = CALLING.exec(message);
-  if (calling !== null)
-    return {
-      found:
-        `the call to ${named("admission webhook", calling[1])} failed, so the cluster refuses ` +
-        `to ${what}`,
-      todo: "Fix the webhook, or its failurePolicy. Nothing was changed",
-    };
+interface Denied {
+  /** What was to be done. */
+  readonly what: string;
+  readonly namespace: string;
+  /** As the message names it. */
+  readonly name: string | undefined;
+}
+
+/** What a message begins with, what happened, and what to do. */
+const DENIALS: readonly (readonly [RegExp, (denied: Denied) => string, string])[] = [
+  [
+    WEBHOOK,
+    ({ what, name }) => `${named("admission webhook", name)} denied the request to ${what}`,
+    ASK,
+  ],
+  [
+    POLICY,
+    ({ what, name }) => `${named("ValidatingAdmissionPolicy", name)} denied the request to ${what}`,
+    ASK,
+  ],
+  [
+    QUOTA,
+    ({ what, namespace }) =>
+      `a resource quota of namespace ${namespace} is used up, so the cluster refuses to ${what}`,
+    "Raise the quota, or delete what isn't needed",
+  ],
+  [
+    TERMINATING,
+    ({ namespace }) => `namespace ${namespace} is being deleted, and takes nothing new`,
+    "Wait until it is gone, then restore with --create-namespace",
+  ],
+  [
+    CALLING,
+    ({ what, name }) =>
+      `the call to ${named("admission webhook", name)} failed, so the cluster refuses to ${what}`,
+    "Fix the webhook, or its failurePolicy. Nothing was changed",
+  ],
+];
+
+function denialOf(
+  message: string,
+  action: Action,
+): { readonly found: string; readonly todo: string } | null {
+  const namespace = printable(action.namespace ?? "", 63);
+  for (const [pattern, found, todo] of DENIALS) {
+    const match = pattern.exec(message);
+    if (match !== null)
+      return { found: found({ what: describeAction(action), namespace, name: match[1] }), todo };
+  }
   return null;
 }
 
@@ -110,9 +118,11 @@ function forbidden(
   return new CertkeepError("cluster_forbidden", {
     where: whereOf(connection),
     found,
-    ...(manifest === null
-      ? { todo: `Grant the verb ${verb} on ${resource}` }
-      : { todo: "This grants it, with kubectl apply -f -:", lines: manifest.split("\n") }),
+    todo:
+      manifest === null
+        ? `Grant the verb ${verb} on ${resource}`
+        : "This grants it, with kubectl apply -f -:",
+    lines: manifest?.split("\n"),
   });
 }
 

@@ -5,24 +5,8 @@
  * It is less patient than the reader: what isn't told in seconds isn't told this time. Of a log no
  * more is taken in than was asked for, whatever the server sends.
  */
+import type * as k8s from "@kubernetes/client-node";
 import type {
-  CoreV1Event,
-  CoreV1EventSeries,
-  V1Container,
-  V1ContainerState,
-  V1ContainerStateRunning,
-  V1ContainerStatus,
-  V1EnvVar,
-  V1ObjectMeta,
-  V1ObjectReference,
-  V1Pod,
-  V1PodSpec,
-  V1PodStatus,
-  V1SubjectAccessReview,
-  V1SubjectAccessReviewStatus,
-} from "@kubernetes/client-node";
-import type {
-  AccessQuestion,
   ClusterDiagnosis,
   ContainerFacts,
   EventFacts,
@@ -31,11 +15,9 @@ import type {
 } from "../../ports/cluster.ts";
 import { parseMsOrNull } from "../../certificate/time.ts";
 import type { Connection } from "./connection.ts";
-import { answerInvalid } from "./failure.ts";
 import { HttpClient, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf, type Untrusted } from "./parse.ts";
+import { fieldsOf, listOf, textOf, textsOf, type Untrusted } from "../../untrusted.ts";
 
-const JSON_FORM = "application/json";
 const REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 /**
  * One page: who has more pods of an operator, or more warnings in a namespace, is told that there
@@ -83,27 +65,27 @@ function nameOf(value: unknown): string | null {
 }
 
 function parseContainers(
-  spec: Untrusted<V1PodSpec>,
-  status: Untrusted<V1PodStatus>,
+  spec: Untrusted<k8s.V1PodSpec>,
+  status: Untrusted<k8s.V1PodStatus>,
 ): readonly ContainerFacts[] {
   const states = new Map(
     listOf(status.containerStatuses)
-      .map((entry) => fieldsOf<V1ContainerStatus>(entry))
+      .map((entry) => fieldsOf<k8s.V1ContainerStatus>(entry))
       .map((one) => [one.name, one]),
   );
   return listOf(spec.containers)
     .slice(0, MAX_CONTAINERS)
     .flatMap((entry) => {
-      const container = fieldsOf<V1Container>(entry);
+      const container = fieldsOf<k8s.V1Container>(entry);
       const name = nameOf(container.name);
       if (name === null) return [];
       const acmeDirectory = acmeDirectoryOf(container);
-      const state = states.get(name) ?? fieldsOf<V1ContainerStatus>(null);
-      const { running } = fieldsOf<V1ContainerState>(state.state);
+      const state = states.get(name) ?? fieldsOf<k8s.V1ContainerStatus>(null);
+      const { running } = fieldsOf<k8s.V1ContainerState>(state.state);
       return [
         {
           name,
-          startedMs: msOf(fieldsOf<V1ContainerStateRunning>(running).startedAt),
+          startedMs: msOf(fieldsOf<k8s.V1ContainerStateRunning>(running).startedAt),
           restarts: countOf(state.restartCount, 0),
           ...(acmeDirectory === null ? {} : { acmeDirectory }),
         },
@@ -116,9 +98,9 @@ const ACME_DIRECTORY = "TS_DEBUG_ACME_DIRECTORY_URL";
 const MAX_URL = 512;
 
 /** Empty where something else than the container's text sets it, or may; `null`: none is set. */
-function acmeDirectoryOf({ env, envFrom }: Untrusted<V1Container>): string | null {
+function acmeDirectoryOf({ env, envFrom }: Untrusted<k8s.V1Container>): string | null {
   const set = listOf(env)
-    .map((entry) => fieldsOf<V1EnvVar>(entry))
+    .map((entry) => fieldsOf<k8s.V1EnvVar>(entry))
     .findLast(({ name }) => name === ACME_DIRECTORY);
   if (set === undefined) return listOf(envFrom).length === 0 ? null : "";
   const value = textOf(set.value) ?? "";
@@ -127,35 +109,32 @@ function acmeDirectoryOf({ env, envFrom }: Untrusted<V1Container>): string | nul
 
 /** A pod, or `null` for what is none. */
 function parsePod(value: unknown, namespace: string): PodFacts | null {
-  const pod = fieldsOf<V1Pod>(value);
-  const metadata = fieldsOf<V1ObjectMeta>(pod.metadata);
+  const pod = fieldsOf<k8s.V1Pod>(value);
+  const metadata = fieldsOf<k8s.V1ObjectMeta>(pod.metadata);
   const name = nameOf(metadata.name);
   if (name === null || metadata.namespace !== namespace) return null;
-  const labels = Object.entries(fieldsOf(metadata.labels)).flatMap(([key, text]) =>
-    typeof text === "string" ? [[key, text] as const] : [],
-  );
-  const spec = fieldsOf<V1PodSpec>(pod.spec);
+  const spec = fieldsOf<k8s.V1PodSpec>(pod.spec);
   return {
     namespace,
     name,
-    labels: Object.fromEntries(labels),
+    labels: textsOf(metadata.labels),
     account: nameOf(spec.serviceAccountName),
-    containers: parseContainers(spec, fieldsOf<V1PodStatus>(pod.status)),
+    containers: parseContainers(spec, fieldsOf<k8s.V1PodStatus>(pod.status)),
   };
 }
 
 /** An event, or `null` for what is none. A series counts for itself (events.k8s.io). */
 function parseEvent(value: unknown, namespace: string): EventFacts | null {
-  const event = fieldsOf<CoreV1Event>(value);
-  const about = fieldsOf<V1ObjectReference>(event.involvedObject);
-  const metadata = fieldsOf<V1ObjectMeta>(event.metadata);
+  const event = fieldsOf<k8s.CoreV1Event>(value);
+  const about = fieldsOf<k8s.V1ObjectReference>(event.involvedObject);
+  const metadata = fieldsOf<k8s.V1ObjectMeta>(event.metadata);
   const type = event.type;
   const [kind, name, reason] = [about.kind, about.name, event.reason].map(textOf);
   if ((type !== "Normal" && type !== "Warning") || kind == null || name == null || reason == null)
     return null;
   if (metadata.namespace !== namespace || [kind, name, reason].some((text) => text.length > 253))
     return null;
-  const series = fieldsOf<CoreV1EventSeries>(event.series);
+  const series = fieldsOf<k8s.CoreV1EventSeries>(event.series);
   const firstMs =
     msOf(event.firstTimestamp) ?? msOf(event.eventTime) ?? msOf(metadata.creationTimestamp);
   if (firstMs === null) return null;
@@ -195,21 +174,16 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
     signal?: AbortSignal,
   ): Promise<Listed<T>> {
     const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...selector });
-    const answer = await this.#http.send({
-      method: "GET",
-      path: `${namespacePath(namespace)}/${resource}?${query}`,
-      accept: JSON_FORM,
-      onAttempt: this.#count(resource),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (answer.status !== 200)
-      throw this.#http.failure({ verb: "list", resource, namespace }, answer);
-    const body = fieldsOf(this.#http.json(answer));
+    const body = await this.#http.fields<Record<string, unknown>>(
+      { verb: "list", resource, namespace },
+      {
+        path: `${namespacePath(namespace)}/${resource}?${query}`,
+        onAttempt: this.#count(resource),
+        signal,
+      },
+    );
     if (!Array.isArray(body["items"]))
-      throw answerInvalid(
-        this.#http.connection,
-        `the server answered with JSON that is no list of ${resource}`,
-      );
+      throw this.#http.invalid(`the server answered with JSON that is no list of ${resource}`);
     const items = listOf(body["items"]);
     const parsed = items.flatMap((item) => parse(item, namespace) ?? []);
     const token = fieldsOf(body["metadata"])["continue"];
@@ -234,13 +208,12 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
       );
     if (query.tailLines != null) parameters.set("tailLines", String(query.tailLines));
     const answer = await this.#http.send({
-      method: "GET",
       path: `${namespacePath(namespace)}/pods/${encodeURIComponent(pod)}/log?${parameters}`,
       accept: "text/plain, */*",
       maxBodyBytes: limitBytes,
       keepPartial: true,
       onAttempt: this.#count("logs"),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
     // 400: it hasn't started, or there is no previous one; 404: the pod is gone.
     if (answer.status === 400 || answer.status === 404) return { state: "none" };
@@ -255,9 +228,9 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
   };
 
   readonly reviewAccess: ClusterDiagnosis["reviewAccess"] = async (
-    { namespace, secret, account, verb }: AccessQuestion,
-    signal?: AbortSignal,
-  ): Promise<{ allowed: boolean; reason: string }> => {
+    { namespace, secret, account, verb },
+    signal,
+  ) => {
     const spec = {
       user: `system:serviceaccount:${namespace}:${account}`,
       // A binding may name these instead of the account.
@@ -268,30 +241,26 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
       ],
       resourceAttributes: { namespace, verb, group: "", resource: "secrets", name: secret },
     };
-    const answer = await this.#http.send({
-      method: "POST",
-      path: REVIEWS,
-      accept: JSON_FORM,
-      body: JSON.stringify({
-        apiVersion: "authorization.k8s.io/v1",
-        kind: "SubjectAccessReview",
-        spec,
-      } satisfies V1SubjectAccessReview),
-      repeatable: true,
-      maxBodyBytes: MAX_REVIEW_BYTES,
-      onAttempt: this.#count("access"),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (answer.status !== 201 && answer.status !== 200)
-      throw this.#http.failure(
-        { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
-        answer,
-      );
-    const review = fieldsOf<V1SubjectAccessReview>(this.#http.json(answer));
-    const status = fieldsOf<V1SubjectAccessReviewStatus>(review.status);
+    const review: k8s.V1SubjectAccessReview = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SubjectAccessReview",
+      spec,
+    };
+    const answer = await this.#http.fields<k8s.V1SubjectAccessReview>(
+      { verb: "create", resource: "subjectaccessreviews.authorization.k8s.io", namespace: null },
+      {
+        method: "POST",
+        path: REVIEWS,
+        body: JSON.stringify(review),
+        repeatable: true,
+        maxBodyBytes: MAX_REVIEW_BYTES,
+        onAttempt: this.#count("access"),
+        signal,
+      },
+    );
+    const status = fieldsOf<k8s.V1SubjectAccessReviewStatus>(answer.status);
     if (typeof status.allowed !== "boolean")
-      throw answerInvalid(
-        this.#http.connection,
+      throw this.#http.invalid(
         "the server answered an access review without saying whether it is allowed",
       );
     return {

@@ -11,7 +11,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import { printable } from "./connection.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+import { type Fields, fieldsOf, jsonOf, listOf, textOf } from "../../untrusted.ts";
 import type { Environment } from "../proxy.ts";
 
 /** The `exec` entry of a kubeconfig's user. */
@@ -55,13 +55,7 @@ export function parseExec(entry: Fields, file: string): ExecConfig | null {
 }
 
 function parseOutput(text: string): ExecCredential | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const answer = fieldsOf(value);
+  const answer = fieldsOf(jsonOf(text));
   const status = fieldsOf(answer["status"]);
   const token = textOf(status["token"]);
   const cert = textOf(status["clientCertificateData"]);

@@ -4,7 +4,9 @@
  * Only status and reason are copied. Of an answer's message only the name of the refused user is,
  * where the API server's own authorizer wrote it: a body may hold anything, Secrets included.
  */
+import type { V1Status, V1StatusDetails } from "@kubernetes/client-node";
 import { CertkeepError, type ErrorCode } from "../../error.ts";
+import { fieldsOf, jsonOf, textOf } from "../../untrusted.ts";
 import { type Connection, printable, whereOf } from "./connection.ts";
 import type { HttpAnswer } from "./http.ts";
 
@@ -16,7 +18,6 @@ export interface Action {
   readonly name?: string;
 }
 
-/** The action in words. */
 export function describeAction(action: Action): string {
   const object =
     action.name === undefined ? action.resource : `${action.resource} ${printable(action.name)}`;
@@ -75,27 +76,13 @@ const DENIED_USER =
 /** Reads an API `Status`; total. */
 export function parseStatus(body: Buffer): StatusFacts {
   if (body.length > 262_144) return NO_FACTS;
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString("utf8"));
-  } catch {
-    return NO_FACTS;
-  }
-  if (
-    typeof value !== "object" ||
-    value === null ||
-    (value as { kind?: unknown }).kind !== "Status"
-  )
-    return NO_FACTS;
-  const status = value as { reason?: unknown; message?: unknown; details?: unknown };
-  const details = (
-    typeof status.details === "object" && status.details !== null ? status.details : {}
-  ) as { name?: unknown };
-  const message = typeof status.message === "string" ? status.message : "";
+  const status = fieldsOf<V1Status>(jsonOf(body.toString("utf8")));
+  if (status.kind !== "Status") return NO_FACTS;
+  const reason = textOf(status.reason);
+  const message = textOf(status.message) ?? "";
   return {
-    reason:
-      typeof status.reason === "string" && STATUS_REASONS.has(status.reason) ? status.reason : null,
-    detailsName: typeof details.name === "string" ? details.name : null,
+    reason: reason !== null && STATUS_REASONS.has(reason) ? reason : null,
+    detailsName: textOf(fieldsOf<V1StatusDetails>(status.details).name),
     deniedUser: DENIED_USER.exec(message)?.[1] ?? null,
     message,
   };
@@ -203,8 +190,9 @@ export function statusError(
   return new CertkeepError(code ?? "cluster_rejected", {
     where,
     found: `${shown} in answer to: ${what}`,
-    ...(status === 406
-      ? { todo: "Check that `server` in the kubeconfig is an API server that answers with JSON" }
-      : {}),
+    todo:
+      status === 406
+        ? "Check that `server` in the kubeconfig is an API server that answers with JSON"
+        : undefined,
   });
 }

@@ -7,18 +7,24 @@
  * credential would go with them). Nothing of a request or an answer is logged.
  */
 import type { Agent, IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import pLimit, { type LimitFunction } from "p-limit";
 import { CertkeepError } from "../../error.ts";
-import { readBounded, retryAfterMs } from "../web.ts";
-import { type Connection, createAgent, type Credentials, whereOf } from "./connection.ts";
-import { BodyTooLarge, statusError, type Action } from "./failure.ts";
+import { parseJson, readBounded, retryAfterMs } from "../web.ts";
+import {
+  type Connection,
+  createAgent,
+  type Credentials,
+  openRequest,
+  type Outgoing,
+  whereOf,
+} from "./connection.ts";
+import { type Action, answerInvalid, BodyTooLarge, statusError } from "./failure.ts";
 import { Timeout, isPassing, networkError } from "./networkfailure.ts";
-import { parseAnswer } from "./json.ts";
-import { request as httpRequest, bareHost, isLoopback } from "../proxy.ts";
+import { isLoopback } from "../proxy.ts";
+import { fieldsOf, type Untrusted } from "../../untrusted.ts";
 
 /** How patient a client is; all have defaults. */
 export interface HttpOptions {
@@ -44,15 +50,16 @@ export interface HttpOptions {
   readonly random?: () => number;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly nowMs?: () => number;
-  readonly userAgent?: string;
 }
 
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Default GET. */
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   /** With its query; goes after the path of the server's own address. */
   readonly path: string;
-  readonly accept: string;
-  readonly body?: string;
+  /** Default JSON. */
+  readonly accept?: string;
+  readonly body?: string | undefined;
   readonly contentType?: string;
   /** Further headers, such as those of impersonation; credentials come from the connection. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
@@ -60,7 +67,7 @@ export interface HttpRequest {
   readonly maxBodyBytes?: number;
   /** A longer body is given as far as that, and marked as cut; default: it fails. */
   readonly keepPartial?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Whether sending it twice is harmless; default: for GET alone. */
   readonly repeatable?: boolean;
   /** Called for each attempt. */
@@ -82,9 +89,6 @@ export interface HttpAnswer {
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 8_000;
-
-const defaultSleep = (ms: number, signal: AbortSignal): Promise<void> =>
-  pause(ms, undefined, { signal });
 
 /**
  * Whether to ask for gzip. On the loopback and inside the cluster the network is faster than the
@@ -122,10 +126,8 @@ async function takeAnswer(
   };
 }
 
-interface Attempt {
+interface Attempt extends Outgoing {
   readonly connection: Connection;
-  readonly agent: Agent;
-  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly request: HttpRequest;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -134,18 +136,9 @@ interface Attempt {
 
 function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
   const { connection, request, signal } = attempt;
-  const { server } = connection;
   return new Promise<HttpAnswer>((resolve, reject) => {
-    const send = server.protocol === "http:" ? httpRequest : httpsRequest;
     let phase = "didn't answer";
-    const outgoing = send({
-      agent: attempt.agent,
-      host: bareHost(server.hostname),
-      port: server.port === "" ? (server.protocol === "http:" ? 80 : 443) : Number(server.port),
-      method: request.method,
-      path: server.pathname.replace(/\/$/, "") + request.path,
-      headers: attempt.headers,
-    });
+    const outgoing = openRequest(connection, attempt);
     const finish = (): void => {
       clearTimeout(connecting);
       clearTimeout(whole);
@@ -172,7 +165,7 @@ function attemptOnce(attempt: Attempt): Promise<HttpAnswer> {
     }
     signal.addEventListener("abort", abort, { once: true });
     outgoing.on("socket", (socket) => {
-      const ready = server.protocol === "http:" ? "connect" : "secureConnect";
+      const ready = connection.server.protocol === "http:" ? "connect" : "secureConnect";
       if (outgoing.reusedSocket) clearTimeout(connecting);
       else socket.once(ready, () => clearTimeout(connecting));
     });
@@ -196,12 +189,10 @@ function deadlineError(connection: Connection, signal: AbortSignal): CertkeepErr
   });
 }
 
-/** A server error that may pass. */
 function isBusy(status: number): boolean {
   return status === 429 || (status >= 500 && status !== 501 && status !== 505);
 }
 
-/** A client of one Kubernetes API. */
 export class HttpClient {
   readonly connection: Connection;
   readonly #options: HttpOptions;
@@ -225,11 +216,33 @@ export class HttpClient {
   }
 
   /** The JSON of an answer. @throws CertkeepError cluster_answer_invalid */
-  json(answer: HttpAnswer): unknown {
-    return parseAnswer(this.connection, answer);
+  json({ status, contentType, body }: HttpAnswer): unknown {
+    try {
+      return parseJson(body);
+    } catch (error) {
+      const what =
+        error instanceof RangeError
+          ? "JSON of millions of values"
+          : contentType.includes("html")
+            ? "a page of HTML"
+            : contentType.includes("json")
+              ? "JSON that is cut off or broken"
+              : "no JSON";
+      throw this.invalid(`the server answered with ${what} (status ${status})`);
+    }
   }
 
-  /** The error for an answer that isn't a success. */
+  /** The fields of a successful answer. @throws CertkeepError for any other */
+  async fields<T extends object>(action: Action, request: HttpRequest): Promise<Untrusted<T>> {
+    const answer = await this.send(request);
+    if (answer.status !== 200 && answer.status !== 201) throw this.failure(action, answer);
+    return fieldsOf<T>(this.json(answer));
+  }
+
+  invalid(found: string): CertkeepError {
+    return answerInvalid(this.connection, found);
+  }
+
   failure(action: Action, answer: HttpAnswer): CertkeepError {
     return statusError(this.connection, action, answer);
   }
@@ -245,7 +258,7 @@ export class HttpClient {
   }
 
   async #sendWithRetries(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    const repeatable = request.repeatable ?? request.method === "GET";
+    const repeatable = request.repeatable ?? (request.method ?? "GET") === "GET";
     let timeouts = 0;
     let renewed = false;
     for (let tries = 1; ; tries += 1) {
@@ -274,13 +287,13 @@ export class HttpClient {
   }
 
   async #attempt(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    const { connectTimeoutMs = 10_000, requestTimeoutMs = 30_000, userAgent } = this.#options;
+    const { connectTimeoutMs = 10_000, requestTimeoutMs = 30_000 } = this.#options;
     const credentials = await this.connection.credentials(signal);
     const headers: Record<string, string | string[]> = {
       ...credentials.headers,
-      accept: request.accept,
+      accept: request.accept ?? "application/json",
       "accept-encoding": wantsGzip(this.connection) ? "gzip" : "identity",
-      "user-agent": userAgent ?? "certkeep",
+      "user-agent": "certkeep",
       ...request.headers,
     };
     if (request.body !== undefined) {
@@ -291,6 +304,8 @@ export class HttpClient {
     return attemptOnce({
       connection: this.connection,
       agent: this.#agentFor(credentials.clientPair, connectTimeoutMs),
+      method: request.method ?? "GET",
+      path: request.path,
       headers,
       request,
       connectTimeoutMs,
@@ -325,7 +340,7 @@ export class HttpClient {
 
   async #wait(ms: number, signal: AbortSignal): Promise<void> {
     try {
-      await (this.#options.sleep ?? defaultSleep)(ms, signal);
+      await (this.#options.sleep?.(ms, signal) ?? pause(ms, undefined, { signal }));
     } catch (error) {
       if (signal.aborted) throw deadlineError(this.connection, signal);
       throw error;

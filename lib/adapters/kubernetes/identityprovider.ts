@@ -2,14 +2,14 @@
  * Asks an OpenID Connect provider for new tokens by a refresh token, as kubectl asks it. No answer
  * of the provider gets into an error.
  */
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ClientAuth, CustomFetch } from "openid-client";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { bareHost, type Environment, parseProxyUrl, proxyFromEnvironment } from "../proxy.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
-import { type Connection, printable } from "./connection.ts";
+import { type Connection, PLAIN_CONNECTION, printable } from "./connection.ts";
 import { HttpClient } from "./http.ts";
-import { fieldsOf, textOf } from "./parse.ts";
+import { fieldsOf, textOf } from "../../untrusted.ts";
 import { type Bundle, createProof, MAX_PEM_BYTES, parseBundle } from "./proof.ts";
 
 /** Settings of an `auth-provider` oidc. */
@@ -84,7 +84,7 @@ async function readBundle({ caData, caFile }: OidcSettings, where: string): Prom
   let pem = Buffer.from(caData, "base64").toString("latin1");
   if (caData === "") {
     // Unlike other files of a kubeconfig, this one isn't looked for beside it.
-    const path = isAbsolute(caFile) ? caFile : resolve(caFile);
+    const path = resolve(caFile);
     try {
       pem = (await readFileAtMost(path, MAX_PEM_BYTES)).toString("latin1");
     } catch (error) {
@@ -111,12 +111,11 @@ async function send(
     const answer = await http.send({
       method: request.body === null ? "GET" : "POST",
       path: url.pathname + url.search,
-      accept: "application/json",
       contentType: "application/x-www-form-urlencoded",
       headers: request.headers,
       maxBodyBytes: MAX_ANSWER_BYTES,
-      ...(request.body === null ? {} : { body: request.body }),
-      ...(signal === undefined ? {} : { signal }),
+      body: request.body ?? undefined,
+      signal,
     });
     const { status, contentType, location = "" } = answer;
     return new Response(status === 204 || status === 304 ? null : new Uint8Array(answer.body), {
@@ -155,18 +154,13 @@ function providerConnection(
   const server = new URL(url.origin);
   const proxy = proxyFromEnvironment(server, environment);
   return {
+    ...PLAIN_CONNECTION,
     title: where,
     source: where,
     server,
-    namespace: null,
     caPem: bundle?.pem ?? null,
     proof: createProof(bundle, bareHost(server.hostname)),
-    insecure: false,
-    tlsServerName: null,
     proxyUrl: proxy === null ? null : parseProxyUrl(proxy),
-    inCluster: false,
-    usesExec: false,
-    credentialExpiresAtMs: null,
     credentials: async () => ({ headers: {}, clientPair: null }),
     forget: () => false,
   };

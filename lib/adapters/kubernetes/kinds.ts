@@ -3,16 +3,9 @@
  *
  * What certificate the parent of a Secret wants by now, as far as its spec and status say so.
  */
-import type {
-  V1Ingress,
-  V1IngressLoadBalancerIngress,
-  V1IngressLoadBalancerStatus,
-  V1IngressSpec,
-  V1IngressStatus,
-  V1IngressTLS,
-} from "@kubernetes/client-node";
+import type * as k8s from "@kubernetes/client-node";
 import type { ObjectRef, ParentWants } from "../../ports/cluster.ts";
-import { fieldsOf, listOf, textOf } from "./parse.ts";
+import { fieldsOf, listOf, textOf } from "../../untrusted.ts";
 
 interface Kind {
   readonly resource: string;
@@ -109,17 +102,17 @@ function textsOf(values: readonly unknown[]): string[] {
 }
 
 function ingressWants(object: unknown): ParentWants {
-  const { spec, status } = fieldsOf<V1Ingress>(object);
-  const { loadBalancer } = fieldsOf<V1IngressStatus>(status);
-  const { ingress } = fieldsOf<V1IngressLoadBalancerStatus>(loadBalancer);
+  const { spec, status } = fieldsOf<k8s.V1Ingress>(object);
+  const { loadBalancer } = fieldsOf<k8s.V1IngressStatus>(status);
+  const { ingress } = fieldsOf<k8s.V1IngressLoadBalancerStatus>(loadBalancer);
   return {
     hosts: textsOf(
-      listOf(fieldsOf<V1IngressSpec>(spec).tls).flatMap((tls) =>
-        listOf(fieldsOf<V1IngressTLS>(tls).hosts),
+      listOf(fieldsOf<k8s.V1IngressSpec>(spec).tls).flatMap((tls) =>
+        listOf(fieldsOf<k8s.V1IngressTLS>(tls).hosts),
       ),
     ),
     published: textsOf(
-      listOf(ingress).map((one) => fieldsOf<V1IngressLoadBalancerIngress>(one).hostname),
+      listOf(ingress).map((one) => fieldsOf<k8s.V1IngressLoadBalancerIngress>(one).hostname),
     ),
     secret: null,
   };

@@ -1,23 +1,51 @@
 /**
- * Kubeconfig files: found, merged and read as kubectl does, into a `Connection`.
+ * Kubeconfig files: found, merged and read as kubectl does, and the files that their entries name.
  *
  * Each mistake is one `CertkeepError` that names file and entry; entries that the wanted context
  * doesn't lead to may be broken. Nothing of a file's text is put into a message, since any of it
  * may be a secret.
  */
-import { delimiter, isAbsolute, join, resolve } from "node:path";
-import { closest, distance } from "fastest-levenshtein";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { Composer, LineCounter } from "yaml";
 import { KUBERNETES_YAML, tokensOf } from "../../config/tokens.ts";
 import { utf8Of } from "../../encoding.ts";
 import { CertkeepError } from "../../error.ts";
-import { type Connection, printable } from "./connection.ts";
-import { connectionOf } from "./context.ts";
-import type { ConnectOptions, KubeconfigEntry } from "./entry.ts";
-import { KUBECONFIG_BYTES, KUBECONFIG_LIMITS } from "./kubeconfigtokens.ts";
-import { type Fields, fieldsOf, listOf, textOf } from "./parse.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "../../untrusted.ts";
+import type { Environment } from "../proxy.ts";
 import { readFileAtMost, whyUnread } from "../readfile.ts";
-import { inClusterConnection, isInCluster } from "./credential.ts";
+import { printable } from "./connection.ts";
+import type { AskProvider } from "./identityprovider.ts";
+import { KUBECONFIG_BYTES, KUBECONFIG_LIMITS, type Rewritten } from "./kubeconfigtokens.ts";
+import { MAX_PEM_BYTES } from "./proof.ts";
+
+/** An entry and the file that it stands in. */
+export interface KubeconfigEntry {
+  readonly name: string;
+  readonly file: string;
+  readonly fields: Fields;
+}
+
+export interface ConnectOptions {
+  /** For proxies, plugins, KUBECONFIG and the pod's service account. */
+  readonly environment: Environment;
+  readonly nowMs: () => number;
+  /**
+   * Whether programs that the kubeconfig names may be run; default `true`, which is for a person's
+   * own kubeconfig.
+   */
+  readonly allowExec?: boolean;
+  /** Default 60,000. */
+  readonly execTimeoutMs?: number;
+  /** Without it, users of an OpenID Connect provider are refused. */
+  readonly askProvider?: AskProvider;
+  /** Called where new tokens were written into a kubeconfig, with its text before and after. */
+  readonly rewritten?: Rewritten;
+  /**
+   * Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no
+   * file may not.
+   */
+  readonly allowFiles?: boolean;
+}
 
 export interface KubeconfigOptions extends ConnectOptions {
   /**
@@ -43,15 +71,6 @@ export interface Kubeconfig {
   readonly contexts: ReadonlyMap<string, KubeconfigEntry>;
   readonly clusters: ReadonlyMap<string, KubeconfigEntry>;
   readonly users: ReadonlyMap<string, KubeconfigEntry>;
-}
-
-function invalid(where: string, found: string, expected?: string, todo?: string): CertkeepError {
-  return new CertkeepError("kubeconfig_invalid", {
-    where,
-    found,
-    ...(expected === undefined ? {} : { expected }),
-    ...(todo === undefined ? {} : { todo }),
-  });
 }
 
 function parseYaml(text: string, shown: string): unknown {
@@ -181,7 +200,7 @@ export async function loadKubeconfig(
   const files = named.length > 0 ? named : usual;
   const configs: Kubeconfig[] = [];
   for (const file of files) {
-    const config = await readKubeconfig(isAbsolute(file) ? file : resolve(file), options.known);
+    const config = await readKubeconfig(resolve(file), options.known);
     if (config !== null) configs.push(config);
     else if (explicit.length > 0)
       throw invalid(printable(file, 300), "no such file", "a kubeconfig", "Correct the path");
@@ -197,99 +216,53 @@ export async function loadKubeconfig(
   return null;
 }
 
-/** Picks a context. @throws {CertkeepError} `context_unknown`, which lists those there are. */
-function selectContext(
-  config: Kubeconfig,
-  wanted: string | null,
-): { readonly name: string; readonly entry: KubeconfigEntry } {
-  const name = wanted ?? config.currentContext;
-  const names = [...config.contexts.keys()];
-  const where = config.files.map((file) => printable(file, 300)).join(", ");
-  const list =
-    names
-      .slice(0, 20)
-      .map((item) => printable(item, 100))
-      .join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
-  if (name === null) {
-    const todo =
-      names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
-    throw new CertkeepError("context_unknown", {
-      where,
-      found: "no current-context",
-      expected: "a context",
-      todo,
-    });
-  }
-  const entry = config.contexts.get(name);
-  if (entry !== undefined) return { name, entry };
-  const near = names.length === 0 ? null : closest(name, names);
-  // Half of it otherwise is another name, not a slip.
-  const meant = near !== null && distance(name, near) <= Math.max(2, near.length / 2) ? near : null;
-  throw new CertkeepError("context_unknown", {
-    where,
-    found: `no context ${printable(name, 100)}`,
-    expected: names.length === 0 ? "a context, but there is none" : `one of: ${list}`,
-    ...(meant === null ? {} : { todo: `Did you mean ${printable(meant, 100)}?` }),
-  });
+export interface ContextParts {
+  readonly name: string;
+  /** File and context, for messages. */
+  readonly place: string;
+  readonly context: KubeconfigEntry;
+  readonly cluster: KubeconfigEntry;
+  readonly user: KubeconfigEntry;
 }
 
-/** The connection that a kubeconfig's context describes. @throws {CertkeepError} */
-export async function connect(
-  config: Kubeconfig,
-  context: string | null,
-  options: ConnectOptions,
-): Promise<Connection> {
-  const { name, entry } = selectContext(config, context);
-  const place = `${printable(entry.file, 300)}, context ${printable(name, 100)}`;
-  const find = (
-    kind: "cluster" | "user",
-    entries: ReadonlyMap<string, KubeconfigEntry>,
-  ): KubeconfigEntry => {
-    const wanted = textOf(entry.fields[kind]) ?? "";
-    if (wanted === "" && kind === "user")
-      return { name: "", file: entry.file, fields: {} as Fields };
-    const found = entries.get(wanted);
-    if (found !== undefined) return found;
-    const names = [...entries.keys()]
-      .slice(0, 20)
-      .map((item) => printable(item, 100))
-      .join(", ");
+export function invalid(
+  where: string,
+  found: string,
+  expected?: string,
+  todo?: string,
+): CertkeepError {
+  return new CertkeepError("kubeconfig_invalid", { where, found, expected, todo });
+}
+
+/** Whoever wrote the kubeconfig could have a file of the reader's sent to a server of his. */
+export function namesFile(place: string, key: string): CertkeepError {
+  return invalid(
+    place,
+    `\`${key}\` names a file, and this kubeconfig lies in none`,
+    "the text itself, in the kubeconfig",
+  );
+}
+
+/** Text of `KEY-data` (base64) or of the file that `KEY` names; `null` where neither is there. */
+export async function readMaterial(
+  entry: KubeconfigEntry,
+  key: string,
+  place: string,
+  allowFiles = true,
+): Promise<string | null> {
+  const inline = textOf(entry.fields[`${key}-data`]) ?? "";
+  if (inline !== "") return Buffer.from(inline, "base64").toString("latin1");
+  const named = textOf(entry.fields[key]) ?? "";
+  if (named === "") return null;
+  if (!allowFiles) throw namesFile(place, key);
+  const file = resolve(dirname(entry.file), named);
+  try {
+    return Buffer.from(utf8Of(await readFileAtMost(file, MAX_PEM_BYTES))).toString("latin1");
+  } catch (error) {
     throw invalid(
       place,
-      wanted === ""
-        ? `names no ${kind}`
-        : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
-      names === "" ? `a ${kind}, but there is none` : `one of: ${names}`,
+      `\`${key}\` names ${printable(file, 300)}, which ${whyUnread(error)}`,
+      "a PEM file",
     );
-  };
-  return connectionOf(
-    {
-      name,
-      place,
-      context: entry,
-      cluster: find("cluster", config.clusters),
-      user: find("user", config.users),
-    },
-    options,
-  );
-}
-
-/**
- * Finds kubeconfig or service account, and the context wanted. @throws {CertkeepError} one plain
- * message for each thing that can be wrong.
- */
-export async function loadConnection(options: KubeconfigOptions): Promise<Connection> {
-  const config = await loadKubeconfig(options);
-  if (config !== null) return connect(config, options.context ?? null, options);
-  if (isInCluster(options.environment)) return inClusterConnection(options);
-  const usual =
-    options.homeFolder === null
-      ? "kubeconfig"
-      : printable(join(options.homeFolder, ".kube", "config"), 300);
-  throw invalid(
-    usual,
-    "no such file",
-    "a kubeconfig",
-    "Fetch one for your cluster, or name it with --kubeconfig, KUBECONFIG or in certkeep.yaml",
-  );
+  }
 }

@@ -25,12 +25,14 @@ import { CertkeepError } from "../../error.ts";
 import { readFileAtMost } from "../readfile.ts";
 import { realTimer } from "../timer.ts";
 import { printable } from "./connection.ts";
-import type { Rewritten } from "./entry.ts";
-import { type Fields, fieldsOf } from "./parse.ts";
+import { type Fields, fieldsOf } from "../../untrusted.ts";
 
 export const KUBECONFIG_BYTES = 16 * 1024 * 1024;
 /** One goes seven deep, and one of a thousand clusters has 100,000 signs as JSON. */
 export const KUBECONFIG_LIMITS: TokenLimits = { depth: 32, signs: 500_000 };
+
+/** Called where a kubeconfig was written, with its text before and after. */
+export type Rewritten = (file: string, before: string, after: string) => Promise<void>;
 
 /** Settings of an `auth-provider`, as `id-token` and `refresh-token`. */
 export type ProviderTokens = Readonly<Record<string, string>>;

@@ -6,44 +6,15 @@
  * no name of Kubernetes' own form is given back as words about it, so that it is reported and hides
  * no other.
  */
-import type {
-  V1ManagedFieldsEntry,
-  V1ObjectMeta,
-  V1OwnerReference,
-  V1Secret,
-} from "@kubernetes/client-node";
+import type * as k8s from "@kubernetes/client-node";
 import {
   isReadAnnotation,
   type OwnerReference,
   type Secret,
   type SecretMeta,
 } from "../../secret/secret.ts";
+import { type Fields, fieldsOf, listOf, textOf, textsOf } from "../../untrusted.ts";
 import { printable } from "./connection.ts";
-
-/**
- * An object from outside: its field names are those of `T`, and nothing is known of their values.
- */
-export type Untrusted<T> = { readonly [Field in keyof T]?: unknown };
-export type Fields = Untrusted<Record<string, unknown>>;
-
-const EMPTY: object = Object.freeze(Object.create(null) as object);
-
-/** The value as an object; an empty one where it is none. */
-export function fieldsOf<T extends object = Record<string, unknown>>(value: unknown): Untrusted<T> {
-  return (
-    typeof value === "object" && value !== null && !Array.isArray(value) ? value : EMPTY
-  ) as Untrusted<T>;
-}
-
-/** The value as a list; an empty one where it is none. */
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** The value as text; `null` where it is none. */
-export function textOf(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
 
 /** A page of a listing, whatever its representation. */
 export interface Page<T> {
@@ -58,7 +29,6 @@ export interface Page<T> {
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
-const NOTHING: Readonly<Record<string, string>> = Object.freeze({});
 const NO_TEXTS: readonly string[] = Object.freeze([]);
 const NOBODY: readonly OwnerReference[] = Object.freeze([]);
 
@@ -70,26 +40,9 @@ export function isSecretName(namespace: string, name: string): boolean {
   return NAME.test(name) && NAMESPACE.test(namespace);
 }
 
-function textsOf(value: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(fieldsOf(value)).filter(
-    (entry): entry is [string, string] => typeof entry[1] === "string",
-  );
-  // fromEntries defines own fields, also for a key such as `__proto__`.
-  return entries.length === 0 ? NOTHING : Object.fromEntries(entries);
-}
-
-function annotationsOf(value: unknown): Readonly<Record<string, string>> {
-  if (value === undefined) return NOTHING;
-  const read = Object.entries(fieldsOf(value)).filter(
-    (entry): entry is [string, string] =>
-      isReadAnnotation(entry[0]) && typeof entry[1] === "string",
-  );
-  return read.length === 0 ? NOTHING : Object.fromEntries(read);
-}
-
 function ownersOf(value: unknown): readonly OwnerReference[] {
   const owners = listOf(value)
-    .map((one) => fieldsOf<V1OwnerReference>(one))
+    .map((one) => fieldsOf<k8s.V1OwnerReference>(one))
     .flatMap((owner) => {
       const [apiVersion, kind, name, uid] = [
         owner.apiVersion,
@@ -114,7 +67,7 @@ interface Beside {
 
 /** Metadata of one Secret, or why it isn't any. */
 export function parseMetadata(value: unknown, beside: Beside): SecretMeta | string {
-  const metadata = fieldsOf<V1ObjectMeta>(value);
+  const metadata = fieldsOf<k8s.V1ObjectMeta>(value);
   const name = textOf(metadata.name);
   const namespace = textOf(metadata.namespace);
   if (name === null || namespace === null)
@@ -125,17 +78,15 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
       `${printable(namespace, 80)}/${printable(name, 80)}`
     );
   }
-  const uid = textOf(metadata.uid) ?? "";
-  const resourceVersion = textOf(metadata.resourceVersion) ?? "";
   return {
     namespace,
     name,
-    uid,
-    resourceVersion,
+    uid: textOf(metadata.uid) ?? "",
+    resourceVersion: textOf(metadata.resourceVersion) ?? "",
     type: beside.type,
     dataKeys: beside.dataKeys,
     labels: textsOf(metadata.labels),
-    annotations: annotationsOf(metadata.annotations),
+    annotations: textsOf(metadata.annotations, isReadAnnotation),
     owners: ownersOf(metadata.ownerReferences),
     createdAt: instantOf(metadata.creationTimestamp),
     deletedAt: instantOf(metadata.deletionTimestamp),
@@ -147,7 +98,7 @@ export function parseMetadata(value: unknown, beside: Beside): SecretMeta | stri
  * one.
  */
 export function parseSecret(value: unknown): Secret | string {
-  const object = fieldsOf<V1Secret>(value);
+  const object = fieldsOf<k8s.V1Secret>(value);
   const given = fieldsOf(object.data);
   const dataKeys = Object.keys(given).toSorted();
   const plain = dataKeys.every((key) => typeof given[key] === "string");
@@ -160,7 +111,7 @@ export function parseSecret(value: unknown): Secret | string {
       );
   // The API server's own default (pkg/apis/core/v1/defaults.go, SetDefaults_Secret).
   const type = textOf(object.type) ?? "Opaque";
-  const metadata = fieldsOf<V1ObjectMeta>(object.metadata);
+  const metadata = fieldsOf<k8s.V1ObjectMeta>(object.metadata);
   const meta = parseMetadata(metadata, { type, dataKeys });
   if (typeof meta === "string") return meta;
   const unread = Object.keys(fieldsOf(metadata.annotations)).filter(
@@ -201,8 +152,8 @@ function parseRow(
 ): SecretMeta | string {
   const row = fieldsOf(value);
   const cells = listOf(row["cells"]);
-  const { metadata: shown } = fieldsOf<V1Secret>(row["object"]);
-  const metadata = fieldsOf<V1ObjectMeta>(shown);
+  const { metadata: shown } = fieldsOf<k8s.V1Secret>(row["object"]);
+  const metadata = fieldsOf<k8s.V1ObjectMeta>(shown);
   const type = columns.type < 0 ? null : textOf(cells[columns.type]);
   const cell = columns.count < 0 ? null : cells[columns.count];
   const count = typeof cell === "number" && Number.isInteger(cell) && cell >= 0 ? cell : null;
@@ -232,7 +183,7 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   if (answer["kind"] === "PartialObjectMetadataList") {
     return collect(
       items.map((item) =>
-        parseMetadata(fieldsOf<V1Secret>(item).metadata, { type: null, dataKeys: null }),
+        parseMetadata(fieldsOf<k8s.V1Secret>(item).metadata, { type: null, dataKeys: null }),
       ),
       answer,
       0,
@@ -240,16 +191,12 @@ export function parseMetadataPage(value: unknown): Page<SecretMeta> | null {
   }
   const full = parseSecretPage(value);
   if (full === null) return null;
-  const metas = full.items.map(
-    ({
-      data: _data,
-      immutable: _immutable,
-      unreadAnnotations: _unread,
-      finalizers: _finalizers,
-      ...meta
-    }): SecretMeta => meta,
-  );
-  return { ...full, items: metas };
+  return { ...full, items: full.items.map(metadataOf) };
+}
+
+function metadataOf(secret: Secret): SecretMeta {
+  const { data: _, immutable: _2, unreadAnnotations: _3, finalizers: _4, ...meta } = secret;
+  return meta;
 }
 
 /** A page of Secrets with their values; `null` for anything else. */
@@ -262,16 +209,6 @@ export function parseSecretPage(value: unknown): Page<Secret> | null {
 }
 
 /**
- * Which data keys a Secret has, told from its metadata alone.
- *
- * The union of `f:data` over all managers can only lack keys, never name one too many: the API
- * server takes a removed field out of every manager's set (sigs.k8s.io/structured-merge-diff
- * merge/update.go), but a client may have cleared some or all entries, and then what was there
- * before belongs to nobody. So the union is believed only where it is as large as the number of
- * keys that the Table says there are, and where the keys that the type demands are in it. Else the
- * Secret has to be read.
- */
-/**
  * What the API server itself demands of a type (k8s.io/kubernetes pkg/apis/core/validation,
  * `ValidateSecret`).
  */
@@ -280,8 +217,14 @@ const DEMANDED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Keys by managedFields, sorted; `null` where they can't be told. `count`: number of keys by the
- * Table, or `null`.
+ * Which data keys a Secret has by its managedFields, sorted; `null`: they can't be told, and the
+ * Secret has to be read. `count`: number of keys by the Table, or `null`.
+ *
+ * The union of `f:data` over all managers can only lack keys, never name one too many: the API
+ * server takes a removed field out of every manager's set (sigs.k8s.io/structured-merge-diff
+ * merge/update.go), but a client may have cleared some or all entries, and then what was there
+ * before belongs to nobody. So the union is believed only where it is as large as `count`, and
+ * where the keys that the type demands are in it.
  */
 export function dataKeysOf(
   managedFields: unknown,
@@ -292,16 +235,11 @@ export function dataKeysOf(
   if (count === 0) return [];
   const keys = new Set<string>();
   for (const entry of listOf(managedFields)) {
-    const { fieldsV1 } = fieldsOf<V1ManagedFieldsEntry>(entry);
+    const { fieldsV1 } = fieldsOf<k8s.V1ManagedFieldsEntry>(entry);
     const owned = fieldsOf(fieldsOf(fieldsV1)["f:data"]);
     for (const key of Object.keys(owned)) if (key.startsWith("f:")) keys.add(key.slice(2));
   }
   if (keys.size !== count) return null;
-  if (
-    type !== null &&
-    Object.hasOwn(DEMANDED, type) &&
-    DEMANDED[type]?.some((key) => !keys.has(key))
-  )
-    return null;
-  return [...keys].toSorted();
+  const demanded = type !== null && Object.hasOwn(DEMANDED, type) ? (DEMANDED[type] ?? []) : [];
+  return demanded.every((key) => keys.has(key)) ? [...keys].toSorted() : null;
 }

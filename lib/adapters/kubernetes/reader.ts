@@ -10,12 +10,11 @@ import type { ClusterReader, ObjectRef, Presence, Scope } from "../../ports/clus
 import { CertkeepError } from "../../error.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
 import type { Connection } from "./connection.ts";
-import { answerInvalid, parseStatus } from "./failure.ts";
+import { parseStatus } from "./failure.ts";
 import { createCollector, createHeapLimits } from "../heap.ts";
 import { type HttpAnswer, type HttpOptions, HttpClient } from "./http.ts";
+import { fieldsOf, textOf } from "../../untrusted.ts";
 import {
-  fieldsOf,
-  textOf,
   type Page,
   isSecretName,
   parseMetadata,
@@ -118,10 +117,7 @@ class KubernetesReader implements ClusterReader {
 
   #take<T>(page: Page<T> | null): Page<T> {
     if (page === null)
-      throw answerInvalid(
-        this.#http.connection,
-        "the server answered with JSON that is no list of Secrets",
-      );
+      throw this.#http.invalid("the server answered with JSON that is no list of Secrets");
     for (const line of page.unreadable) {
       if (this.#unreadable.length < UNREADABLE_SHOWN) this.#unreadable.push(line);
       else this.#unreadableMore += 1;
@@ -142,7 +138,6 @@ class KubernetesReader implements ClusterReader {
     return listPages<T>({
       ask: (token, limit, signal) =>
         this.#http.send({
-          method: "GET",
           path: `${secretsPath(scope.namespace)}?${listQuery(scope, limit, token)}${form.query}`,
           accept: form.accept,
           signal,
@@ -156,10 +151,7 @@ class KubernetesReader implements ClusterReader {
       },
       keyOf: secretKey,
       endless: (found) =>
-        answerInvalid(
-          this.#http.connection,
-          `the server's listing of Secrets doesn't end: ${found}`,
-        ),
+        this.#http.invalid(`the server's listing of Secrets doesn't end: ${found}`),
       ...(nowMs === undefined ? {} : { nowMs }),
       firstLimit: Math.min(form.firstLimit, this.#maxLimit),
       maxLimit: this.#maxLimit,
@@ -169,7 +161,7 @@ class KubernetesReader implements ClusterReader {
   }
 
   #get(kind: string, path: string, accept: string): Promise<HttpAnswer> {
-    return this.#http.send({ method: "GET", path, accept, onAttempt: this.#count(kind) });
+    return this.#http.send({ path, accept, onAttempt: this.#count(kind) });
   }
 
   /** Whether a 404 is the API saying that this very object isn't there. */
@@ -261,8 +253,7 @@ class KubernetesReader implements ClusterReader {
   #expect<T extends SecretMeta>(found: T | string, namespace: string, name: string): T {
     if (typeof found !== "string" && found.name === name && found.namespace === namespace)
       return found;
-    throw answerInvalid(
-      this.#http.connection,
+    throw this.#http.invalid(
       "the server answered with another object than the Secret that was asked for",
     );
   }

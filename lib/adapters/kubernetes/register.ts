@@ -5,23 +5,16 @@
  * It writes what lib/access names and nothing else. A token that the server hands out is in no
  * message; what was asked for is (a Role holds no secret).
  */
-import type {
-  AuthenticationV1TokenRequest,
-  KubernetesListObject,
-  KubernetesObject,
-  V1ObjectMeta,
-  V1Secret,
-  V1TokenRequestStatus,
-} from "@kubernetes/client-node";
+import type * as k8s from "@kubernetes/client-node";
 import { ACCESS_NAMESPACE, type AccessObject } from "../../rbac/manifest.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ObjectName, Registrar } from "../../ports/cluster.ts";
 import { reviewRules } from "./access.ts";
 import { type Connection, whereOf } from "./connection.ts";
 import { writeError } from "./denial.ts";
-import { type Action, answerInvalid } from "./failure.ts";
+import type { Action } from "./failure.ts";
 import { HttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { fieldsOf, listOf, textOf } from "./parse.ts";
+import { fieldsOf, listOf, textOf } from "../../untrusted.ts";
 import { realTimer } from "../timer.ts";
 
 const FIELD_MANAGER = "certkeep-register";
@@ -84,22 +77,11 @@ class KubernetesRegistrar implements Registrar {
     this.#pause = options.pause ?? realTimer.sleep;
   }
 
-  async #exists(object: ObjectName): Promise<boolean> {
-    return (
-      (await this.#http.send({ method: "GET", path: pathOf(object), accept: METADATA_FORM }))
-        .status === 200
-    );
-  }
-
   async #readToken(namespace: string, name: string): Promise<string | null> {
-    const answer = await this.#http.send({
-      method: "GET",
-      path: pathOf({ kind: "Secret", namespace, name }),
-      accept: "application/json",
-    });
-    if (answer.status !== 200)
-      throw this.#http.failure({ verb: "get", resource: "secrets", namespace, name }, answer);
-    const { data } = fieldsOf<V1Secret>(this.#http.json(answer));
+    const { data } = await this.#http.fields<k8s.V1Secret>(
+      { verb: "get", resource: "secrets", namespace, name },
+      { path: pathOf({ kind: "Secret", namespace, name }) },
+    );
     const encoded = textOf(fieldsOf(data)["token"]);
     return encoded === null || encoded === ""
       ? null
@@ -113,7 +95,8 @@ class KubernetesRegistrar implements Registrar {
       namespace: object.metadata.namespace ?? null,
       name: object.metadata.name,
     };
-    const there = await this.#exists(name);
+    const before = await this.#http.send({ path: pathOf(name), accept: METADATA_FORM });
+    const there = before.status === 200;
     const answer = await this.#http.send({
       method: "PATCH",
       path: `${pathOf(name)}?fieldManager=${FIELD_MANAGER}&force=true`,
@@ -146,16 +129,16 @@ class KubernetesRegistrar implements Registrar {
         kind === "Secret" || kind === "ServiceAccount"
           ? `/api/v1/namespaces/${ACCESS_NAMESPACE}/${place.plural}`
           : `${root(place)}/${place.plural}`;
-      const answer = await this.#http.send({
-        method: "GET",
-        path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`,
-        accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
-      });
-      if (answer.status !== 200)
-        throw this.#http.failure({ verb: "list", resource: place.plural, namespace: null }, answer);
-      const list = fieldsOf<KubernetesListObject<KubernetesObject>>(this.#http.json(answer));
+      const list = await this.#http.fields<k8s.KubernetesListObject<k8s.KubernetesObject>>(
+        { verb: "list", resource: place.plural, namespace: null },
+        {
+          path: `${path}?labelSelector=${encodeURIComponent(selector)}&limit=500`,
+          accept:
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+        },
+      );
       for (const item of listOf(list.items)) {
-        const metadata = fieldsOf<V1ObjectMeta>(fieldsOf<KubernetesObject>(item).metadata);
+        const metadata = fieldsOf<k8s.V1ObjectMeta>(fieldsOf<k8s.KubernetesObject>(item).metadata);
         const name = textOf(metadata.name);
         if (name !== null)
           found.push({
@@ -171,14 +154,12 @@ class KubernetesRegistrar implements Registrar {
 
   readonly annotationsOf: Registrar["annotationsOf"] = async (name) => {
     const path = `${root(KINDS.ClusterRole)}/clusterroles/${encodeURIComponent(name)}`;
-    const answer = await this.#http.send({ method: "GET", path, accept: METADATA_FORM });
+    const answer = await this.#http.send({ path, accept: METADATA_FORM });
     if (answer.status === 404) return {};
-    if (answer.status !== 200) {
-      const action = { verb: "get", resource: "clusterroles", namespace: null } as const;
-      throw this.#http.failure(action, answer);
-    }
-    const { metadata } = fieldsOf<KubernetesObject>(this.#http.json(answer));
-    return fieldsOf(fieldsOf<V1ObjectMeta>(metadata).annotations);
+    if (answer.status !== 200)
+      throw this.#http.failure({ verb: "get", resource: "clusterroles", namespace: null }, answer);
+    const { metadata } = fieldsOf<k8s.KubernetesObject>(this.#http.json(answer));
+    return fieldsOf(fieldsOf<k8s.V1ObjectMeta>(metadata).annotations);
   };
 
   readonly remove: Registrar["remove"] = async (object) => {
@@ -208,26 +189,15 @@ class KubernetesRegistrar implements Registrar {
       kind: "TokenRequest",
       spec: { expirationSeconds: seconds },
     });
-    const answer = await this.#http.send({
-      method: "POST",
-      path,
-      accept: "application/json",
-      body,
-    });
-    if (answer.status !== 201 && answer.status !== 200)
-      throw this.#http.failure(
-        { verb: "create", resource: "serviceaccounts/token", namespace, name: account },
-        answer,
-      );
-    const request = fieldsOf<AuthenticationV1TokenRequest>(this.#http.json(answer));
-    const status = fieldsOf<V1TokenRequestStatus>(request.status);
+    const answer = await this.#http.fields<k8s.AuthenticationV1TokenRequest>(
+      { verb: "create", resource: "serviceaccounts/token", namespace, name: account },
+      { method: "POST", path, body },
+    );
+    const status = fieldsOf<k8s.V1TokenRequestStatus>(answer.status);
     const token = textOf(status.token);
     const until = Date.parse(textOf(status.expirationTimestamp) ?? "");
     if (token === null || token === "" || Number.isNaN(until))
-      throw answerInvalid(
-        this.#http.connection,
-        "the server granted no token, though it said it did",
-      );
+      throw this.#http.invalid("the server granted no token, though it said it did");
     return { token, expiresAtMs: until };
   };
 

@@ -9,16 +9,11 @@
  * another than the client.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { type Environment, isLoopback } from "../proxy.ts";
+import { isLoopback } from "../proxy.ts";
 import { printable } from "./connection.ts";
-import {
-  certificateEndMs,
-  parseImpersonation,
-  tokenEndMs,
-  type UserSettings,
-} from "./credential.ts";
+import { certificateEndMs, tokenEndMs, type UserSettings } from "./credential.ts";
 import {
   type ConnectOptions,
   type ContextParts,
@@ -26,37 +21,32 @@ import {
   type KubeconfigEntry,
   namesFile,
   readMaterial,
-  type Rewritten,
-} from "./entry.ts";
+} from "./kubeconfig.ts";
 import { parseExec } from "./exec.ts";
 import { type AskProvider, LOGIN, type OidcSettings } from "./identityprovider.ts";
 import { updateTokens } from "./kubeconfigtokens.ts";
-import { type Fields, fieldsOf, textOf } from "./parse.ts";
+import { type Fields, fieldsOf, listOf, textOf } from "../../untrusted.ts";
 
-interface OidcOptions {
+interface OidcOptions extends Pick<ConnectOptions, "environment" | "nowMs" | "rewritten"> {
   /** Kubeconfig and user that the settings stand in. */
   readonly file: string;
   readonly user: string;
   /** The file and context, for messages. */
   readonly where: string;
-  readonly environment: Environment;
-  readonly nowMs: () => number;
   readonly askProvider: AskProvider;
-  readonly rewritten: Rewritten | undefined;
 }
 
 /** golang.org/x/oauth2's expiryDelta: a token is refreshed this long before its end. */
 const EARLY_MS = 10_000;
 function parseSettings(config: Fields, where: string): OidcSettings {
   const text = (key: string): string => textOf(config[key]) ?? "";
-  const refuse = (found: string, expected: string): CertkeepError =>
-    new CertkeepError("kubeconfig_invalid", { where, found, expected });
   for (const key of ["idp-issuer-url", "client-id"])
-    if (text(key) === "") throw refuse(`the auth-provider oidc has no \`${key}\``, `\`${key}\``);
+    if (text(key) === "")
+      throw invalid(where, `the auth-provider oidc has no \`${key}\``, `\`${key}\``);
   const issuer = URL.parse(text("idp-issuer-url"));
   const secure = issuer?.protocol === "https:";
   if (issuer === null || (!secure && !(issuer.protocol === "http:" && isLoopback(issuer.hostname))))
-    throw refuse("`idp-issuer-url` isn't an https address", "https://HOST/PATH");
+    throw invalid(where, "`idp-issuer-url` isn't an https address", "https://HOST/PATH");
   return {
     issuer,
     clientId: text("client-id"),
@@ -81,11 +71,11 @@ class OidcTokens {
     this.#settings = parseSettings(config, options.where);
     this.#idToken = this.#settings.idToken;
     if (this.#idToken !== "" && this.#idToken.split(".").length !== 3)
-      throw new CertkeepError("kubeconfig_invalid", {
-        where: options.where,
-        found: "the `id-token` isn't a JSON Web Token",
-        expected: "the ID token of a login",
-      });
+      throw invalid(
+        options.where,
+        "the `id-token` isn't a JSON Web Token",
+        "the ID token of a login",
+      );
   }
 
   /** @throws {CertkeepError} */
@@ -107,17 +97,19 @@ class OidcTokens {
   async #refresh(signal: AbortSignal | undefined): Promise<string> {
     const { file, user, rewritten } = this.#options;
     if (this.#settings.refreshToken === "")
-      throw this.#refused("the ID token has ended, and there is no `refresh-token`", LOGIN);
+      throw new CertkeepError("cluster_unauthorized", {
+        where: this.#options.where,
+        found: "the ID token has ended, and there is no `refresh-token`",
+        todo: LOGIN,
+      });
     const work = async (config: Fields) => {
       const now = this.#settingsNow(config);
       if (this.#lasts(now.idToken)) return { idToken: now.idToken, write: null };
-      const { idToken, refreshToken } = await this.#options.askProvider(
+      const asking = { ...this.#options, signal };
+      const { idToken, refreshToken } = await asking.askProvider(
         this.#settings,
         now.refreshToken,
-        {
-          ...this.#options,
-          signal,
-        },
+        asking,
       );
       const write = {
         "id-token": idToken,
@@ -134,15 +126,12 @@ class OidcTokens {
     const now = parseSettings(config, where);
     const before = this.#settings;
     if (now.issuer.href === before.issuer.href && now.clientId === before.clientId) return now;
-    throw new CertkeepError("kubeconfig_invalid", {
+    throw invalid(
       where,
-      found: "the user's identity provider was changed while this ran",
-      todo: "Run it again",
-    });
-  }
-
-  #refused(found: string, todo: string): CertkeepError {
-    return new CertkeepError("cluster_unauthorized", { where: this.#options.where, found, todo });
+      "the user's identity provider was changed while this ran",
+      undefined,
+      "Run it again",
+    );
   }
 }
 
@@ -194,11 +183,10 @@ export async function readUser(
   const { user, place } = parts;
   const { fields } = user;
   const clientPair = await readClientPair(user, place, options);
-  const tokenFile = textOf(fields["tokenFile"]) ?? textOf(fields["token-file"]);
-  if (tokenFile !== null && tokenFile !== "" && options.allowFiles === false)
-    throw namesFile(place, "tokenFile");
-  const token = textOf(fields["token"]);
-  const username = textOf(fields["username"]);
+  const tokenFile = textOf(fields["tokenFile"]) ?? textOf(fields["token-file"]) ?? "";
+  if (tokenFile !== "" && options.allowFiles === false) throw namesFile(place, "tokenFile");
+  const token = textOf(fields["token"])?.trim() ?? "";
+  const username = textOf(fields["username"]) ?? "";
   const execEntry =
     fields["exec"] === undefined || fields["exec"] === null ? null : fieldsOf(fields["exec"]);
   const exec = execEntry === null ? null : parseExec(execEntry, user.file);
@@ -213,24 +201,33 @@ export async function readUser(
       "Register the cluster with a kubeconfig of a read-only service account",
     );
   }
-  const absolute =
-    tokenFile === null || tokenFile === ""
-      ? null
-      : isAbsolute(tokenFile)
-        ? tokenFile
-        : join(dirname(user.file), tokenFile);
   return {
-    token: token === null || token.trim() === "" ? null : token.trim(),
-    tokenFile: absolute,
-    basic:
-      username === null || username === ""
-        ? null
-        : { username, password: textOf(fields["password"]) ?? "" },
+    token: token === "" ? null : token,
+    tokenFile: tokenFile === "" ? null : resolve(dirname(user.file), tokenFile),
+    basic: username === "" ? null : { username, password: textOf(fields["password"]) ?? "" },
     clientPair,
     exec,
     oidc: parseAuthProvider(user, place, options),
     impersonation: parseImpersonation(fields),
   };
+}
+
+/** Headers by which a user asks as another (client-go rest/config.go, `ImpersonationConfig`). */
+function parseImpersonation(user: Fields): UserSettings["impersonation"] {
+  const headers: Record<string, string | string[]> = {};
+  const texts = (value: unknown): string[] =>
+    listOf(value).filter((item) => typeof item === "string" && item !== "") as string[];
+  const name = textOf(user["as"]) ?? "";
+  const uid = textOf(user["as-uid"]) ?? "";
+  const groups = texts(user["as-groups"]);
+  if (name !== "") headers["impersonate-user"] = name;
+  if (uid !== "") headers["impersonate-uid"] = uid;
+  if (groups.length > 0) headers["impersonate-group"] = groups;
+  for (const [key, values] of Object.entries(fieldsOf(user["as-user-extra"]))) {
+    if (texts(values).length > 0)
+      headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(values);
+  }
+  return headers;
 }
 
 /** What the user of a legacy `auth-provider` uses by now. */
@@ -265,7 +262,7 @@ function parseAuthProvider(
       `the user has ${shown}, which is unknown`,
       "a token, client certificate or exec plugin",
     );
-  const { askProvider, environment, nowMs, rewritten } = options;
+  const { askProvider } = options;
   if (askProvider === undefined)
     throw invalid(
       place,
@@ -275,12 +272,10 @@ function parseAuthProvider(
     );
   const { file, name: userName } = user;
   return new OidcTokens(fieldsOf(config), {
+    ...options,
     file,
     user: userName,
     where: place,
-    environment,
-    nowMs,
     askProvider,
-    rewritten,
   });
 }

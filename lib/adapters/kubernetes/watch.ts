@@ -4,15 +4,14 @@
  * again.
  */
 import type { IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import type { SecretEvent } from "../../ports/cluster.ts";
 import { readBounded } from "../web.ts";
-import { type Connection, createAgent } from "./connection.ts";
+import { type Connection, createAgent, openRequest } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { answerInvalid } from "./failure.ts";
 import { networkError, Timeout } from "./networkfailure.ts";
-import { fieldsOf, textOf, parseSecret } from "./parse.ts";
-import { request as httpRequest, bareHost } from "../proxy.ts";
+import { fieldsOf, jsonOf, textOf } from "../../untrusted.ts";
+import { parseSecret } from "./parse.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The server ends it by itself after that; it is begun again. */
@@ -31,7 +30,6 @@ async function open(
   scope: Scope,
   signal: AbortSignal,
 ): Promise<{ readonly answer: IncomingMessage; readonly end: () => void }> {
-  const { server } = connection;
   const credentials = await connection.credentials(signal);
   const agent = createAgent(connection, credentials.clientPair, CONNECT_TIMEOUT_MS);
   const query = new URLSearchParams({
@@ -41,13 +39,10 @@ async function open(
   });
   const path = `/api/v1/namespaces/${encodeURIComponent(scope.namespace)}/secrets?${query}`;
   return new Promise((resolve, reject) => {
-    const send = server.protocol === "http:" ? httpRequest : httpsRequest;
-    const outgoing = send({
+    const outgoing = openRequest(connection, {
       agent,
-      host: bareHost(server.hostname),
-      port: server.port === "" ? (server.protocol === "http:" ? 80 : 443) : Number(server.port),
       method: "GET",
-      path: server.pathname.replace(/\/$/, "") + path,
+      path,
       headers: {
         ...credentials.headers,
         accept: "application/json",
@@ -98,13 +93,7 @@ async function refusal(
 }
 
 function parseEvent(line: string): SecretEvent | "bookmark" | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const event = fieldsOf(value);
+  const event = fieldsOf(jsonOf(line));
   const type = textOf(event["type"]);
   if (type === "BOOKMARK") return "bookmark";
   if (type !== "ADDED" && type !== "MODIFIED" && type !== "DELETED") return null;

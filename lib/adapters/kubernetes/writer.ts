@@ -21,7 +21,8 @@ import type { Connection } from "./connection.ts";
 import { writeError } from "./denial.ts";
 import { type Action, parseStatus } from "./failure.ts";
 import { HttpClient, type HttpAnswer, type HttpOptions } from "./http.ts";
-import { fieldsOf, isSecretName, parseSecret } from "./parse.ts";
+import { fieldsOf } from "../../untrusted.ts";
+import { isSecretName, parseSecret } from "./parse.ts";
 import { watchSecrets } from "./watch.ts";
 
 /** Under this name the server's managedFields show what a restore wrote. */
@@ -67,9 +68,7 @@ class KubernetesWriter implements ClusterWriter {
 
   async #readRaw(place: SecretPlace): Promise<unknown> {
     const answer = await this.#http.send({
-      method: "GET",
       path: `${secretsPath(place.namespace)}/${encodeURIComponent(place.name)}`,
-      accept: "application/json",
     });
     if (answer.status === 404) return null;
     if (answer.status !== 200)
@@ -77,18 +76,12 @@ class KubernetesWriter implements ClusterWriter {
     return this.#http.json(answer);
   }
 
-  /** What is there, to compare with what was to be written. */
-  async #read(place: SecretPlace): Promise<ReturnType<typeof parseSecret> | null> {
-    const raw = await this.#readRaw(place);
-    return raw === null ? null : parseSecret(raw);
-  }
-
   /** Whether a write of ours, whose answer was lost, did take effect. */
   async #isOurs(wanted: NewSecret | SecretChange): Promise<boolean> {
-    const there = await this.#read(wanted);
-    if (there === null || typeof there === "string" || !holds(there.data, wanted.data))
-      return false;
+    const there = parseSecret(await this.#readRaw(wanted));
     return (
+      typeof there !== "string" &&
+      holds(there.data, wanted.data) &&
       holds(there.labels, wanted.labels) &&
       holds(there.annotations, wanted.annotations) &&
       (!("type" in wanted) || there.type === wanted.type)
@@ -168,7 +161,6 @@ class KubernetesWriter implements ClusterWriter {
     const answer = await this.#http.send({
       method: "DELETE",
       path: `${secretsPath(namespace)}/${encodeURIComponent(name)}`,
-      accept: "application/json",
       // With a body the server reads no option from the query: a dryRun there would be passed
       // over, and it would delete.
       body: JSON.stringify({

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { createClusterDiagnosis } from "../../../lib/adapters/kubernetes/diagnosis.ts";
-import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { CertkeepError } from "../../../lib/error.ts";
 import type { ClusterDiagnosis } from "../../../lib/ports/cluster.ts";
 import type { Fault } from "../../fake-apiserver/faults.ts";

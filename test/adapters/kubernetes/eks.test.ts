@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { asEksRole, eksToken } from "../../../lib/adapters/kubernetes/eks.ts";
-import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 
 const KEYS = {
   accessKeyId: "AKIDEXAMPLE000000001",

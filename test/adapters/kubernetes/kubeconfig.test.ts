@@ -2,9 +2,9 @@ import { createHash, X509Certificate } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { describe, expect, test } from "vitest";
+import { loadConnection } from "../../../lib/adapters/kubernetes/context.ts";
 import {
   type KubeconfigOptions,
-  loadConnection,
   parseKubeconfig,
 } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { parseBundle } from "../../../lib/adapters/kubernetes/proof.ts";

@@ -11,14 +11,11 @@ import {
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "yaml";
 import { describe, expect, test } from "vitest";
-import type { ConnectOptions } from "../../../lib/adapters/kubernetes/entry.ts";
+import type { ConnectOptions } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { askProvider } from "../../../lib/adapters/kubernetes/identityprovider.ts";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
-import {
-  connect,
-  loadConnection,
-  parseKubeconfig,
-} from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect, loadConnection } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import {
   answerJson,
   authority,

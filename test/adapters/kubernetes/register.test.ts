@@ -7,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { accessObjects, registrationSelector } from "../../../lib/rbac/manifest.ts";
 import { createSelfAccess } from "../../../lib/adapters/kubernetes/access.ts";
-import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
 import { createRegistrar } from "../../../lib/adapters/kubernetes/register.ts";
 

@@ -19,8 +19,9 @@ import {
 } from "@peculiar/x509";
 import { onTestFinished } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
-import type { ConnectOptions } from "../../../lib/adapters/kubernetes/entry.ts";
-import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import type { ConnectOptions } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const dayMs = 86_400_000;

@@ -4,7 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../../../lib/adapters/kubernetes/connection.ts";
-import { connect, parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
+import { connect } from "../../../lib/adapters/kubernetes/context.ts";
+import { parseKubeconfig } from "../../../lib/adapters/kubernetes/kubeconfig.ts";
 import { createClusterReader } from "../../../lib/adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../../../lib/adapters/kubernetes/writer.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../../fake-apiserver/api.ts";

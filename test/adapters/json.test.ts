@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseJson } from "../../../lib/adapters/kubernetes/json.ts";
+import { parseJson } from "../../lib/adapters/web.ts";
 
 const parse = (text: string): unknown => parseJson(Buffer.from(text));
 
