@@ -221,7 +221,7 @@ function openSocket(proxy: URL, timeoutMs: number): Promise<Socket> {
 }
 
 /** Opens a tunnel to `host:port` through the proxy. @throws {ProxyRefusal} */
-export async function openTunnel(
+async function openTunnel(
   proxy: URL,
   host: string,
   port: number,

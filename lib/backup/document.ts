@@ -19,6 +19,7 @@ import {
   ownValue,
   parseHeader,
 } from "./record.ts";
+import { jsonOf } from "../untrusted.ts";
 
 /** Most bytes of a document, in every store: three times what a Secret of 1 MiB can come to. */
 export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
@@ -77,12 +78,8 @@ export function parseDocument(text: string): ParsedDocument {
     const expected = `at most ${MAX_DOCUMENT_BYTES}`;
     return failed("too_large", "the whole", `${text.length} characters`, expected);
   }
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return notJson(text);
-  }
+  const raw = jsonOf(text);
+  if (raw === undefined) return notJson(text);
   const object = asObject(raw);
   if (object === null)
     return failed("not_a_copy", "the whole", describe(raw), "the document of a copy");

@@ -31,6 +31,7 @@ import {
   parseFacts,
 } from "./record.ts";
 import { HEADER_ANNOTATION, versionOf } from "./draft.ts";
+import { jsonOf } from "../untrusted.ts";
 
 /**
  * Syntax of names in Kubernetes (RFC 1123): a label, and a subdomain made of them. A name becomes
@@ -164,13 +165,7 @@ function readLabels(raw: unknown, shape: Shape, report: Report): Record<string, 
 
 function compareHeaders(inner: string | undefined, outer: CopyFacts, report: Report): void {
   const place = `metadata.annotations["${HEADER_ANNOTATION}"]`;
-  let raw: unknown;
-  try {
-    raw = inner === undefined ? undefined : JSON.parse(inner);
-  } catch {
-    raw = undefined;
-  }
-  const facts = parseFacts(raw, place);
+  const facts = parseFacts(jsonOf(inner ?? ""), place);
   if (!facts.ok) {
     report("headers_differ", facts.problem.place, facts.problem.found, facts.problem.expected);
     return;

@@ -12,6 +12,7 @@ import { FORCIBLE, type PlanCode } from "../restoreplan/objection.ts";
 import { flag, orElse, orNull, text } from "./field.ts";
 import { LABEL } from "./form.ts";
 import { described, isSecretive, meant, pathText } from "./problem.ts";
+import { fieldsOf, jsonOf } from "../untrusted.ts";
 
 /** Formats of a message that this version works. */
 const MESSAGE_FORMAT = 1;
@@ -43,16 +44,9 @@ const messageBody = z.looseObject({
 
 /** Total: any text gives a message or what is wrong with it. */
 export function parseMessage(body: string): ParsedMessage {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(body);
-  } catch {
-    return { ok: false, found: `its ${body.length} characters aren't JSON` };
-  }
-  const format =
-    typeof raw === "object" && raw !== null
-      ? (raw as Record<string, unknown>)["format"]
-      : undefined;
+  const raw = jsonOf(body);
+  if (raw === undefined) return { ok: false, found: `its ${body.length} characters aren't JSON` };
+  const { format } = fieldsOf(raw);
   if (format !== MESSAGE_FORMAT)
     return {
       ok: false,

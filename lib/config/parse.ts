@@ -11,6 +11,7 @@ import { NO_SETTINGS, registrationSchema } from "./cluster.ts";
 import { described, meant, pathText, type Problem, shown, subjectOf } from "./problem.ts";
 import { type Config, configSchema, DEFAULT_CONFIG } from "./schema.ts";
 import { decodeText, type Located, nearest, parseTree, type Tree } from "./yaml.ts";
+import { fieldsOf, listOf } from "../untrusted.ts";
 
 /** A problem within the data, without its place. */
 interface Fault {
@@ -104,14 +105,11 @@ function ignoresAll(item: unknown, index: number): Fault[] {
 }
 
 function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
+  return fieldsOf(value)[key];
 }
 
 function itemsOf(value: unknown, section: string): readonly unknown[] {
-  const items = memberOf(value, section);
-  return Array.isArray(items) ? items : [];
+  return listOf(memberOf(value, section));
 }
 
 type ConfigResult =

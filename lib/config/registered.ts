@@ -21,6 +21,7 @@ import { parseRegistration } from "./parse.ts";
 import { invalidConfig } from "./problem.ts";
 import { tokensOf } from "./tokens.ts";
 import { LIMITS } from "./yaml.ts";
+import { fieldsOf, jsonOf } from "../untrusted.ts";
 
 const FORMAT = 1;
 const SCHEME = "secretsmanager://";
@@ -97,16 +98,10 @@ function parseAs<T extends z.ZodMiniType>(
   where: string,
   fields: string,
 ): z.infer<T> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
+  const value = jsonOf(text);
+  if (value === undefined)
     throw half(where, text.trim() === "" ? "the secret is empty" : "the secret isn't JSON");
-  }
-  const { format } =
-    typeof value === "object" && value !== null && "format" in value
-      ? value
-      : { format: undefined };
+  const { format } = fieldsOf(value);
   if (Number.isInteger(format) && format !== FORMAT) {
     throw new CertkeepError("config_invalid", {
       where,

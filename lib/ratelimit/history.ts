@@ -15,6 +15,7 @@ import {
   SOURCE_KINDS,
   type SourceKind,
 } from "./issuance.ts";
+import { isRecord } from "../untrusted.ts";
 
 /** One issuance as it is stored. */
 export interface StoredIssuance extends IssuanceFacts {}
@@ -74,10 +75,6 @@ function isText(value: unknown): value is string {
 
 function isInstant(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= LAST_MS;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseSighting(value: unknown): Sighting | null {

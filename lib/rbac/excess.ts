@@ -7,6 +7,7 @@
  */
 import { questionsOf, type AccessPlan, type Rule } from "./rules.ts";
 import type { Bearer } from "./table.ts";
+import { fieldsOf, listOf } from "../untrusted.ts";
 
 /** The server's rules for a credential in one namespace; cluster-wide ones are told in each. */
 export interface GrantedRules {
@@ -58,13 +59,10 @@ const SENSITIVE = new Set([
 
 /** Rules as the server's answer holds them, narrowed to texts; what isn't a rule is left out. */
 export function parseRules(raw: unknown): Rule[] {
-  if (!Array.isArray(raw)) return [];
   const texts = (value: unknown): string[] =>
-    Array.isArray(value) ? (value as unknown[]).filter((item) => typeof item === "string") : [];
-  return (raw as unknown[]).map((item) => {
-    const { verbs, apiGroups, resources, resourceNames } = (
-      typeof item === "object" && item !== null ? item : {}
-    ) as Record<string, unknown>;
+    listOf(value).filter((item) => typeof item === "string");
+  return listOf(raw).map((item) => {
+    const { verbs, apiGroups, resources, resourceNames } = fieldsOf(item);
     const names = texts(resourceNames);
     return {
       verbs: texts(verbs),

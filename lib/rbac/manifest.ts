@@ -22,6 +22,7 @@ import { LABEL, SECRET_NAME } from "../config/form.ts";
 import template from "./inside.json" with { type: "json" };
 import { type AccessPlan, rulesOf } from "./rules.ts";
 import { type Bearer, PARTS, wantsRestore } from "./table.ts";
+import { jsonOf, textOf } from "../untrusted.ts";
 
 export const ACCESS_NAMESPACE = "certkeep";
 const MANAGED_BY = "app.kubernetes.io/managed-by";
@@ -42,13 +43,8 @@ const planAnnotation = z.object({
 
 /** `null` where the annotations hold no plan. */
 export function printedPlan(annotations: Readonly<Record<string, unknown>>): AccessPlan | null {
-  const text = annotations[PLAN];
-  try {
-    const parsed = z.safeParse(planAnnotation, JSON.parse(typeof text === "string" ? text : ""));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
+  const parsed = z.safeParse(planAnnotation, jsonOf(textOf(annotations[PLAN]) ?? ""));
+  return parsed.success ? parsed.data : null;
 }
 
 interface Named<Kind extends string> {

@@ -22,6 +22,7 @@ import {
   type StoredIdentity,
 } from "../state/identity.ts";
 import { isIntended, joinSecrets } from "../state/secrets.ts";
+import { fieldsOf, listOf } from "../untrusted.ts";
 
 /**
  * For so long after a cluster was rebuilt its earlier state tells what `all` means, beside its own.
@@ -125,11 +126,8 @@ function fieldKey({
 /** Earlier identities, the oldest first; what isn't one is left out. */
 export function predecessorsOf(state: StateDocument): readonly Predecessor[] {
   const { predecessors } = state as { readonly predecessors?: unknown };
-  if (!Array.isArray(predecessors)) return [];
-  return (predecessors as unknown[]).flatMap((one) => {
-    const { key, document, at, alreadyLost } = (
-      typeof one === "object" && one !== null ? one : {}
-    ) as Record<string, unknown>;
+  return listOf(predecessors).flatMap((one) => {
+    const { key, document, at, alreadyLost } = fieldsOf(one);
     return typeof key === "string" &&
       typeof document === "string" &&
       typeof at === "string" &&

@@ -7,6 +7,7 @@ import { Composer, LineCounter } from "yaml";
 import { tokensOf, type TokenLimits } from "../config/tokens.ts";
 import { isReadAnnotation, type Secret } from "./secret.ts";
 import { OPAQUE_TYPE } from "./shapes.ts";
+import { type Fields, fieldsOf, isRecord, jsonOf, textOf, textsOf } from "../untrusted.ts";
 
 export type DocumentReading =
   /** Not a manifest at all. */
@@ -37,14 +38,9 @@ export function parseSecrets(input: string): DocumentReading {
   const text = input.startsWith("\ufeff") ? input.slice(1) : input;
   const json = /^\s*[{[]/.test(text);
   if (!json && !MANIFEST.test(text)) return { kind: "none" };
-  if (json) {
-    try {
-      return collect([JSON.parse(text) as unknown]);
-    } catch {
-      // Flow style of YAML, perhaps.
-    }
-  }
-  return parseYaml(text);
+  const value = json ? jsonOf(text) : undefined;
+  // What begins as JSON and isn't may be YAML's flow style.
+  return value === undefined ? parseYaml(text) : collect([value]);
 }
 
 function parseYaml(text: string): DocumentReading {
@@ -74,8 +70,6 @@ function parseYaml(text: string): DocumentReading {
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 function collect(objects: readonly unknown[]): DocumentReading {
   const secrets: Secret[] = [];
   let others = 0;
@@ -87,7 +81,7 @@ function collect(objects: readonly unknown[]): DocumentReading {
       for (const item of value as readonly unknown[]) queue.push({ value: item, kind: listed });
       continue;
     }
-    if (!isFields(value)) continue;
+    if (!isRecord(value)) continue;
     const kind = textOf(value["kind"]) || listed;
     const { items } = value;
     if (Array.isArray(items) && (kind === null || kind.endsWith("List"))) {
@@ -105,60 +99,34 @@ function collect(objects: readonly unknown[]): DocumentReading {
 }
 
 function isList(value: unknown): boolean {
-  return isFields(value) && Array.isArray(value["items"]);
+  return isRecord(value) && Array.isArray(value["items"]);
 }
 
 function secretOf(value: Fields): Secret {
-  const meta = isFields(value["metadata"]) ? value["metadata"] : {};
-  const data: Record<string, string> = {};
-  for (const [field, one] of Object.entries(strings(value["data"]))) define(data, field, one);
+  const meta = fieldsOf(value["metadata"]);
+  const text = (of: unknown): string => textOf(of) ?? "";
   // The API server writes stringData over data.
-  for (const [field, one] of Object.entries(strings(value["stringData"])))
-    define(data, field, Buffer.from(one, "utf8").toString("base64"));
-  const annotations = strings(meta["annotations"]);
+  const data = Object.fromEntries([
+    ...Object.entries(textsOf(value["data"])),
+    ...Object.entries(textsOf(value["stringData"])).map(
+      ([field, one]) => [field, Buffer.from(one, "utf8").toString("base64")] as const,
+    ),
+  ]);
   return {
-    namespace: textOf(meta["namespace"]),
-    name: textOf(meta["name"]),
-    uid: textOf(meta["uid"]),
-    resourceVersion: textOf(meta["resourceVersion"]),
+    namespace: text(meta["namespace"]),
+    name: text(meta["name"]),
+    uid: text(meta["uid"]),
+    resourceVersion: text(meta["resourceVersion"]),
     type: textOf(value["type"]) || OPAQUE_TYPE,
     dataKeys: Object.keys(data).toSorted(),
-    labels: strings(meta["labels"]),
-    annotations: Object.fromEntries(
-      Object.entries(annotations).filter(([key]) => isReadAnnotation(key)),
-    ),
+    labels: textsOf(meta["labels"]),
+    annotations: textsOf(meta["annotations"], isReadAnnotation),
     owners: [],
     createdAt: null,
     deletedAt: null,
     data,
-    immutable: value["immutable"] === true || TRUE.test(textOf(value["immutable"])),
-    unreadAnnotations: Object.keys(annotations).filter((key) => !isReadAnnotation(key)),
+    immutable: value["immutable"] === true || TRUE.test(text(value["immutable"])),
+    unreadAnnotations: Object.keys(textsOf(meta["annotations"], (key) => !isReadAnnotation(key))),
     finalizers: [],
   };
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function strings(value: unknown): Record<string, string> {
-  const found: Record<string, string> = {};
-  if (!isFields(value)) return found;
-  for (const [key, one] of Object.entries(value))
-    if (typeof one === "string") define(found, key, one);
-  return found;
-}
-
-/** A field may be called `__proto__`. */
-function define(record: Record<string, string>, key: string, value: string): void {
-  Object.defineProperty(record, key, {
-    value,
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  });
 }

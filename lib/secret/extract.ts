@@ -26,6 +26,7 @@ import {
 } from "./shapes.ts";
 import { type SecretParent, parentOf } from "./parent.ts";
 import { type Secret, secretKey } from "./secret.ts";
+import { isRecord } from "../untrusted.ts";
 
 export interface ExtractedPair {
   /** Host name of `<host>.crt` and `<host>.key`, or `tls`. */
@@ -252,10 +253,6 @@ function valueOf(data: Readonly<Record<string, unknown>>, field: string): Value 
   const bytes = decodeBase64(text);
   if (bytes === null) return "undecodable";
   return bytes.length === 0 ? "absent" : { bytes, base64: text };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Metadata with every text checked: what comes of a manifest may be anything. */

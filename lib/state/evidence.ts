@@ -24,26 +24,13 @@ import { forgettingMs } from "./ahead.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
 import { heldIn, lostRecord, secretEntries, standingRecord } from "./secrets.ts";
 import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
+import { type Fields, fieldsOf } from "../untrusted.ts";
 
 /**
  * Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in
  * 150 days.
  */
 const MAX_HISTORY = 30_000;
-
-type Stored = Readonly<Record<string, unknown>>;
-
-function storedOf(state: StateDocument): Stored {
-  const { evidence } = state;
-  return typeof evidence === "object" && evidence !== null && !Array.isArray(evidence)
-    ? (evidence as Stored)
-    : {};
-}
-
-function msOrNull(instant: string): number | null {
-  const ns = parseMsOrNull(instant);
-  return ns === null ? null : ns;
-}
 
 /** One issuance; `null`: it doesn't count; `undefined`: the record holds no instants. */
 function issuanceOf(
@@ -61,7 +48,7 @@ function issuanceOf(
     record.notAfter,
     record.issuedAt,
     seenAt,
-  ].map(msOrNull);
+  ].map(parseMsOrNull);
   if (notBeforeMs == null || notAfterMs == null || issuedAtMs == null || firstSeenMs == null)
     return undefined;
   // One millisecond past the first sight, where the certificate claimed to be younger: so that it
@@ -83,7 +70,7 @@ function issuanceOf(
 
 /** A copy as a sighting of the issuance that it is of, where that can be read. */
 function sightingOf(cluster: string, version: string, copy: CopyRecord): Sighting | null {
-  const firstSeenMs = msOrNull(copy.recordedAt);
+  const firstSeenMs = parseMsOrNull(copy.recordedAt);
   return firstSeenMs === null ? null : { kind: "backup", cluster, where: version, firstSeenMs };
 }
 
@@ -142,12 +129,12 @@ class Collected {
 
 /** Refusals (429) that the cluster's own logs report. */
 export function storedRefusals(state: StateDocument): readonly Refusal[] {
-  return parseRefusals(storedOf(state)["refusals"]);
+  return parseRefusals(fieldsOf(state.evidence)["refusals"]);
 }
 
 /** What was stored besides the records. */
 function storedEvidence(state: StateDocument): Evidence {
-  const stored = storedOf(state);
+  const stored = fieldsOf(state.evidence);
   const { issuances, unread } = parseHistory(stored["issuances"], state.cluster);
   return mergeEvidence(
     { ...NO_EVIDENCE, issuances, unread },
@@ -256,7 +243,7 @@ export function carryEvidence(
   const dated = unread
     .map((entry) => ({ ...entry, untilMs: entry.untilMs ?? nowMs }))
     .filter(({ untilMs }) => untilMs >= forgetMs - KEEP_MS);
-  const others = Object.assign({}, ...from.map(storedOf)) as Stored;
+  const others = Object.assign({}, ...from.map((state) => fieldsOf(state.evidence))) as Fields;
   if (
     Object.keys(others).length === 0 &&
     [issuances, coverage, refusals, silences, dated].every(({ length }) => length === 0)

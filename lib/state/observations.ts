@@ -24,6 +24,7 @@ import {
   type SourceStatus,
   sourceStatus,
 } from "./signals.ts";
+import { isRecord } from "../untrusted.ts";
 
 interface Kinds {
   looks: SourceStatus;
@@ -115,10 +116,6 @@ function ofKinds(listOf: <K extends Kind>(kind: K) => readonly Kinds[K][]): Obse
 }
 
 export const NO_OBSERVATIONS: Observations = ofKinds(() => []);
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function parseList<T>({ schema, most }: Rules<T>, value: unknown): T[] {
   if (!Array.isArray(value)) return [];

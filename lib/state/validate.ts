@@ -9,6 +9,7 @@
  * Reads a document of a state store. Total: any other text gives a problem that names the place.
  */
 import * as z from "zod/mini";
+import { fieldsOf, jsonOf } from "../untrusted.ts";
 
 type Validator = (value: unknown) => boolean;
 
@@ -146,19 +147,15 @@ export function readDocument<T>(
   schema: z.ZodMiniType<T>,
   isValid: ((value: unknown) => boolean) | null = null,
 ): Read<T> {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
+  const raw = jsonOf(text);
+  if (raw === undefined)
     return {
       ok: false,
       newer: false,
       place: "the whole",
       found: `${text.length} characters that are no whole JSON document`,
     };
-  }
-  const readableFrom =
-    typeof raw === "object" && raw !== null && "readableFrom" in raw ? raw.readableFrom : undefined;
+  const { readableFrom } = fieldsOf(raw);
   if (typeof readableFrom === "number" && readableFrom > format)
     return { ok: false, newer: true, place: "readableFrom", found: `format ${readableFrom}` };
   if (isValid?.(raw) === true) return { ok: true, value: raw as T };

@@ -15,6 +15,7 @@
  * serial number or a name stays.
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
+import { isRecord, jsonOf } from "../../untrusted.ts";
 
 const GONE = "[redacted]";
 
@@ -154,14 +155,9 @@ function ownMs(value: unknown): number | null {
 }
 
 function parseJson(text: string): Omit<LogLine, "instant"> | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const { level, ts, time, msg, message, error } = value as Readonly<Record<string, unknown>>;
+  const value = jsonOf(text);
+  if (!isRecord(value)) return null;
+  const { level, ts, time, msg, message, error } = value;
   const said = typeof msg === "string" ? msg : typeof message === "string" ? message : "";
   const why = typeof error === "string" && error !== "" ? error : null;
   return {

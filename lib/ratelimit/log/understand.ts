@@ -7,6 +7,7 @@ import { isHostName } from "../../secret/shapes.ts";
 import type { SignalKind } from "../../state/signals.ts";
 import { registeredDomain } from "../limit.ts";
 import { parseRefusal, type RefusalText } from "./refusal.ts";
+import { jsonOf } from "../../untrusted.ts";
 
 export interface Said {
   readonly kind: SignalKind;
@@ -42,13 +43,8 @@ export function parseHeldBack(text: string): HeldBack | null {
   if (!text.startsWith("[RATELIMIT] ")) return null;
   const match = HELD_BACK.exec(text);
   if (match === null) return null;
-  let format: unknown;
-  try {
-    // Go's %q is JSON for what stands in these formats; another one is kept as it is.
-    format = JSON.parse(match[1] as string);
-  } catch {
-    format = match[1];
-  }
+  // Go's %q is JSON for what stands in these formats; another one is kept as it is.
+  const format = jsonOf(match[1] ?? "") ?? match[1];
   return { format: String(format), count: match[2] === undefined ? null : Number(match[2]) };
 }
 
