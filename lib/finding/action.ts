@@ -100,7 +100,7 @@ export function allowRestores(
   parts: readonly Part[] = ["restore"],
 ): Action {
   const add = { kind: "addParts", cluster, parts } as const;
-  if (kind === "eks") return { ...add, brings: "role" };
+  if (kind === "eks" && parts.includes("restore")) return { ...add, brings: "role" };
   return kind === "certificate" || kind === "kubeconfig" ? { ...add, brings: "credentials" } : add;
 }
 

@@ -98,6 +98,7 @@ async function composeTarget(
       cluster: cluster ?? asked.cluster,
       registration: isRegistered
         ? {
+            kind: entry.access?.kind ?? null,
             parts: entry.access?.parts ?? [],
             isApart: entry.restoreKubeconfig !== null || entry.eks?.restoreRole != null,
           }

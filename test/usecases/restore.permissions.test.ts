@@ -33,7 +33,7 @@ function access(
 
 describe("a plan asks first what its credential may do", () => {
   it("refuses a write by the reading credential, offers a restoring one, and writes nothing", async () => {
-    const reading = access({ parts: READING, isApart: false }, async () => false);
+    const reading = access({ kind: "token", parts: READING, isApart: false }, async () => false);
     for (const mode of ["plan", "apply"] as const) {
       const report = await restore(world, { names: [NAME], mode }, reading);
       expect(outcomes(report)).toEqual([`${NAME} restore refused secret_absent`]);
@@ -49,7 +49,7 @@ describe("a plan asks first what its credential may do", () => {
 
   it("does what is allowed, and asks about each namespace once", async () => {
     let asked = 0;
-    const allowed = access({ parts: ["restore"], isApart: true }, async () => {
+    const allowed = access({ kind: "token", parts: ["restore"], isApart: true }, async () => {
       asked += 1;
       return true;
     });
@@ -77,13 +77,19 @@ describe("the way on", () => {
   const told = (registration: Registration, ...denied: ReturnType<typeof question>[]): string =>
     deniedText(denied, { cluster: "prod", registration, user: "jane" });
 
+  const bringsBoth = "--credential FILE --restore-credential FILE";
   it.each([
-    [READING, false, "create", "secrets", "--with restore"],
-    [["restore"], true, "create", "namespaces", "--with create-namespace"],
-    [["restore"], true, "delete", "secrets", "--with replace"],
-    [["restore"], true, "patch", "secrets", ""],
-  ] as const)("%j %s: %s %s -> clusters add prod %s", (parts, isApart, verb, resource, options) => {
-    const text = told({ parts, isApart }, question(verb, resource, "shop"));
+    ["token", READING, false, "create", "secrets", "--with restore"],
+    ["token", ["restore"], true, "create", "namespaces", "--with create-namespace"],
+    ["token", ["restore"], true, "delete", "secrets", "--with replace"],
+    ["token", ["restore"], true, "patch", "secrets", ""],
+    ["eks", READING, false, "create", "secrets", "--with restore --restore-role ARN"],
+    ["eks", ["restore"], true, "delete", "secrets", "--with replace"],
+    ["kubeconfig", READING, false, "create", "secrets", `--with restore ${bringsBoth}`],
+    ["certificate", ["restore"], true, "delete", "secrets", `--with replace ${bringsBoth}`],
+    ["certificate", ["restore"], true, "patch", "secrets", bringsBoth],
+  ] as const)("%s, %j %s: %s %s -> %s", (kind, parts, isApart, verb, resource, options) => {
+    const text = told({ kind, parts, isApart }, question(verb, resource, "shop"));
     expect(text.split("\n").at(-1)).toBe(`certkeep clusters add prod ${options}`.trim());
   });
 

@@ -2,6 +2,7 @@
  * Permissions in words: what is asked, what certkeep can't do without it, what exceeds it, and the
  * command that grants what a restore lacks.
  */
+import { allowRestores } from "../../finding/action.ts";
 import type { Excess } from "../../rbac/excess.ts";
 import type { Question } from "../../rbac/rules.ts";
 import { type Capability, type Part, CAPABILITIES } from "../../rbac/table.ts";
@@ -90,10 +91,18 @@ export function excessText({ verb, resource, group, name, namespaces }: Excess):
 
 export type DeniedQuestion = Omit<Question, "capability">;
 
+export interface RegisteredAccess {
+  /** Of its credentials. */
+  readonly kind: string | null;
+  readonly parts: readonly Part[];
+  /** It has a restoring credential beside the reading one. */
+  readonly isApart: boolean;
+}
+
 interface Denied {
   readonly cluster: string;
   /** `null`: a person's own credential. */
-  readonly registration: { readonly parts: readonly Part[]; readonly isApart: boolean } | null;
+  readonly registration: RegisteredAccess | null;
   /** As the server names a person; `null`: it doesn't say. */
   readonly user: string | null;
 }
@@ -110,7 +119,7 @@ export function deniedText(
     return lines === "" ? head : `${head} This grants it, with kubectl apply -f -:\n${lines}`;
   }
   const parts = partsFor(denied).filter((part) => !registration.parts.includes(part));
-  const command = commandOf({ kind: "addParts", cluster, parts });
+  const command = commandOf(allowRestores(cluster, registration.kind, parts));
   const reason = registration.isApart
     ? `The restoring credential may not ${what}.`
     : `${cluster} is registered to be read: it has no restoring credential, and the reading ` +

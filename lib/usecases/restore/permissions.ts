@@ -10,8 +10,11 @@ import type { RestorePair } from "../../config/schema.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { SelfAccess } from "../../ports/cluster.ts";
 import type { StateStore } from "../../ports/stores.ts";
-import type { Part } from "../../rbac/table.ts";
-import { type DeniedQuestion, deniedText } from "../../report/phrases/permissions.ts";
+import {
+  type DeniedQuestion,
+  deniedText,
+  type RegisteredAccess,
+} from "../../report/phrases/permissions.ts";
 import { refusalParts } from "../../report/pinning.ts";
 import { refusalOf } from "../../restoreplan/successor.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
@@ -23,7 +26,7 @@ export interface RestoreAccess {
   readonly self: SelfAccess;
   readonly cluster: string;
   /** `null`: a person's own credential. */
-  readonly registration: { readonly parts: readonly Part[]; readonly isApart: boolean } | null;
+  readonly registration: RegisteredAccess | null;
 }
 
 const ASKED_AT_ONCE = 8;
