@@ -40,6 +40,12 @@ export interface Deployment {
   ask<T>(args: readonly string[], as?: Credentials): Promise<T>;
   /** The command line of certkeep on a laptop with access to the account. */
   certkeep(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  /** A script of this repository, in the folder that is deployed from. */
+  script(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Ended>;
   /** Outputs of the stack by name. */
   outputs(): Promise<Readonly<Record<string, string>>>;
   /** Credentials as a function's role has them. */
@@ -130,6 +136,14 @@ export async function prepareDeployment(stage: string, config: string): Promise<
         cwd: home,
         timeoutMs: 100_000,
       }),
+    script: (name, args, more) => {
+      cpSync(join(ROOT, "scripts", name), join(folder, "scripts", name));
+      return runProgram(join(folder, "scripts", name), args, {
+        env: { ...env, ...more },
+        cwd: folder,
+        timeoutMs: 600_000,
+      });
+    },
     outputs: async () => {
       const { Stacks } = await ask<{
         Stacks: readonly { Outputs: readonly { OutputKey: string; OutputValue: string }[] }[];
