@@ -4,6 +4,7 @@
  * but to where the backups came from, and stops before its own time is over: running it again does
  * what is left.
  */
+import { CertkeepError } from "../lib/error.ts";
 import { parseMs } from "../lib/certificate/time.ts";
 import type { RestorePair } from "../lib/config/schema.ts";
 import { parseRestoreEvent, type RestoreEvent } from "../lib/config/event.ts";
@@ -107,6 +108,7 @@ export async function restoreByEvent(
     log.info("restore begins", { cluster, from, apply: event.apply });
     const report = await runRestore(held, requestOf(event), restore);
     tell(report, log);
+    refuseFailed(report);
     return answer(event, report, self);
   } finally {
     await target.reader.close();
@@ -162,6 +164,22 @@ function tell({ cluster, items, interrupted }: RestoreReport, log: Telemetry["lo
   }
   if (interrupted)
     log.warn("the time was over before everything was restored: run it again", { cluster });
+}
+
+/**
+ * Whoever invoked it may look at nothing but whether it failed.
+ *
+ * @throws CertkeepError where something that was to be written isn't
+ */
+function refuseFailed({ cluster, items }: RestoreReport): void {
+  const failed = items.filter(({ outcome }) => outcome === "failed");
+  if (failed.length === 0) return;
+  throw new CertkeepError("restore_failed", {
+    where: `cluster ${cluster}`,
+    found: `${failed.length} of ${items.length} certificates couldn't be restored`,
+    todo: "Fix what the lines below say, then invoke it again with the same event: it does what is left",
+    lines: failed.map(({ item, message }) => `${item.title}: ${message ?? "unknown"}`),
+  });
 }
 
 function answer(event: RestoreEvent, report: RestoreReport, self: RestoreFunction | null): object {

@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   lease_held: 3,
   seal_failed: 3,
   open_failed: 3,
+  restore_failed: 3,
   sealed_for_others: 3,
   file_unreadable: 3,
   delivery_failed: 3,

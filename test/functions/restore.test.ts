@@ -174,6 +174,23 @@ describe("a restore by the function", () => {
     });
   });
 
+  it("fails the invocation where something wasn't restored, and names it", async () => {
+    await audit();
+    world.sandbox.remove("tailscale", DOMAIN);
+    world.sandbox.intercept(({ method, path }) =>
+      path.includes("/secrets") && method !== "GET" ? { kind: "status", status: 403 } : undefined,
+    );
+    await expect(invoke({ cluster: "prod", names: [DOMAIN], apply: true })).rejects.toMatchObject({
+      code: "restore_failed",
+      message: expect.stringMatching(
+        new RegExp(
+          `^cluster prod: 1 of 1 certificates couldn't be restored\\. [\\s\\S]*\n${DOMAIN}: `,
+        ),
+      ),
+    });
+    expect(keysAt(world.sandbox)).toBeNull();
+  });
+
   it("killed at any call of the stores, it does what is left when it is run again", async () => {
     await audit();
     const before = keysAt(world.sandbox);
