@@ -1,6 +1,6 @@
 /**
  * The role of each function. Logical ids and names stay as they are: roles of EKS clusters trust
- * these by unique id, and a role made anew isn't trusted any more.
+ * these by unique id, and a role made again isn't trusted any more.
  */
 import { FUNCTIONS, roleId, sub, type FunctionName } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
