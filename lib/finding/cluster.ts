@@ -4,6 +4,7 @@
  */
 import { formatMs, parseMs, parseMsOrNull } from "../certificate/time.ts";
 import { attachCauses } from "../diagnosis/attach.ts";
+import { SKEW_MS } from "../ratelimit/evidence.ts";
 import type { StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
 import type { Across } from "./across.ts";
@@ -57,14 +58,18 @@ export function clusterFindings(
   );
 }
 
-/** Whether the last audit is too long ago to vouch for anything. */
+/**
+ * Whether the last audit is too long ago to vouch for anything, or dated in the future: then nobody
+ * knows when it was.
+ */
 export function isStale(
   { audit }: Pick<StateDocument, "audit">,
   { atMs, wallMs = null }: Pick<FindingsView, "atMs" | "wallMs">,
 ): boolean {
   const finished = audit === null ? null : parseMsOrNull(audit.finishedAt);
   const seenFromMs = wallMs !== null && wallMs < atMs ? wallMs : atMs;
-  return finished === null || seenFromMs - finished > STALE_MS;
+  const latestMs = Math.max(atMs, wallMs ?? atMs) + SKEW_MS;
+  return finished === null || seenFromMs - finished > STALE_MS || finished > latestMs;
 }
 
 /** What a cluster that has another name as well is reported under that one. */
@@ -86,7 +91,9 @@ function nameFindings(state: StateDocument, { across = null, atMs }: FindingsVie
 }
 
 function staleFindings(state: StateDocument, view: FindingsView): Finding[] {
-  if (!isStale(state, view) || isUnreachable(state)) return [];
+  // A clock that is ahead has a finding of its own.
+  const ahead = view.across?.ahead.has(state.cluster) === true;
+  if (!isStale(state, view) || ahead || isUnreachable(state)) return [];
   const finishedAt = state.audit?.finishedAt ?? null;
   return [
     createFinding(

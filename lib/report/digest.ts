@@ -4,7 +4,7 @@
  *
  * Rules: a critical finding is reported at once, and again each day until it is over; all others
  * once a day. Without news there is no digest, except one a week, so that silence means something.
- * A clock that was set back delays nothing.
+ * The first one waits for the first audit of each cluster, but not for long. A clock that was set back delays nothing.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import { type Finding, sortFindings } from "../finding/finding.ts";
@@ -22,6 +22,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Clocks of two machines may differ by this much. */
 const SKEW_MS = 5 * MINUTE_MS;
+/** The longest that the first digest waits for clusters that no audit has seen. */
+const FIRST_WAIT_MS = 60 * MINUTE_MS;
 
 export interface RouteSettings {
   readonly name: string;
@@ -78,6 +80,9 @@ export function planDigest(input: DigestInput): DigestPlan {
   const changes = changesSince(before, summaries, current, nowMs);
   const schedule = scheduleOf(input, current, changes);
   const { due, dailyDue } = schedule;
+  const { resolved } = changes;
+  if (isAwaited(input, summaries, current) && input.anyway !== true)
+    return { message: null, record: { ...before, clockMs: before.clockMs || nowMs }, resolved };
   const record: RouteRecord = {
     ...before,
     said: due ? changes.afterPost : changes.afterSilence,
@@ -85,7 +90,6 @@ export function planDigest(input: DigestInput): DigestPlan {
     ...(due ? { postMs: nowMs } : {}),
     clockMs: due || dailyDue ? nowMs : before.clockMs,
   };
-  const { resolved } = changes;
   if (!due && input.anyway !== true) return { message: null, record, resolved };
   const message = composeMessage({
     kind: schedule.kind,
@@ -98,6 +102,26 @@ export function planDigest(input: DigestInput): DigestPlan {
     notes: notesOf(input, changes, schedule.setBackMs),
   });
   return { message, record, resolved };
+}
+
+/** Nothing was posted on the route yet: such a record only tells since when an audit is awaited. */
+function isFirst(record: RouteRecord | null): boolean {
+  return record === null || record.postMs === 0;
+}
+
+/** Whether the first digest still waits for the first audit of a cluster; nothing critical waits. */
+function isAwaited(
+  { record, nowMs }: DigestInput,
+  summaries: readonly ClusterSummary[],
+  current: readonly Finding[],
+): boolean {
+  const sinceMs = record?.clockMs || nowMs;
+  return (
+    isFirst(record) &&
+    Math.abs(nowMs - sinceMs) < FIRST_WAIT_MS &&
+    summaries.some(({ sight }) => sight === "never") &&
+    !current.some(({ severity }) => severity === "critical")
+  );
 }
 
 interface Schedule {
@@ -115,7 +139,7 @@ function scheduleOf(
   current: readonly Finding[],
   { fresh, resolved }: Changes,
 ): Schedule {
-  const first = record === null;
+  const first = isFirst(record);
   const { clockMs, dailyMs, postMs } = record ?? EMPTY;
   const setBackMs = clockMs > nowMs + SKEW_MS ? clockMs - nowMs : 0;
   const setBack = setBackMs > 0;

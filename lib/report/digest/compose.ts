@@ -1,7 +1,7 @@
 /** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
 import { type Text, instantParts, own, say } from "../part.ts";
 import { sumOf, ignoredNotes } from "../verdict.ts";
-import { fleetText, resolvedNotices } from "./fleet.ts";
+import { fleetText, namesOf, resolvedNotices } from "./fleet.ts";
 import type { Message, MessageInput, Notice } from "./message.ts";
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
 import { eventTitle, figuresOf, sentence } from "../items/say.ts";
@@ -34,9 +34,13 @@ export function composeMessage(input: MessageInput): Message {
 }
 
 function notesOf({ kind, weekly, summaries, notes }: MessageInput): Text[] {
-  const first = "First digest: all problems by cause. From now on only changes are reported.";
+  const first: Text = [
+    "First digest of ",
+    ...namesOf(summaries),
+    ": all problems by cause. From now on only changes are reported.",
+  ];
   return [
-    ...(kind === "first" ? [[first]] : []),
+    ...(kind === "first" && summaries.length > 0 ? [first] : []),
     ...notes,
     ...(kind === "first" || weekly
       ? ignoredNotes(sumOf(summaries, ({ ignored }) => ignored)).map((note) => [note])

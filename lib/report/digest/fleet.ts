@@ -46,12 +46,17 @@ function unseenText(summaries: readonly ClusterSummary[], nowMs: number): Text {
     const of = bySight.get(sight) ?? [];
     if (of.length === 0) return [];
     const since = sight === "stale" || sight === "unseen" ? longestText(of, nowMs) : "";
-    const named = of
-      .slice(0, CLUSTERS_NAMED)
-      .flatMap(({ title }, index): Text => [index === 0 ? "" : ", ", { name: title }]);
-    const more = of.length > CLUSTERS_NAMED ? ` and ${of.length - CLUSTERS_NAMED} more` : "";
-    return [`, ${count(of.length, "cluster")} ${UNSEEN[sight]}${since} (`, ...named, `${more})`];
+    return [`, ${count(of.length, "cluster")} ${UNSEEN[sight]}${since} (`, ...namesOf(of), ")"];
   });
+}
+
+/** Clusters by name, a few at most. */
+export function namesOf(of: readonly ClusterSummary[]): Text {
+  const named = of
+    .slice(0, CLUSTERS_NAMED)
+    .flatMap(({ title }, index): Text => [index === 0 ? "" : ", ", { name: title }]);
+  const more = of.length > CLUSTERS_NAMED ? ` and ${of.length - CLUSTERS_NAMED} more` : "";
+  return [...named, more];
 }
 
 /** ` for 26 h`, of several ` for up to 26 h`. */

@@ -1,6 +1,7 @@
 import { NOW_MS } from "../../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
 import type { RouteRecord } from "../../../lib/state/digest.ts";
+import { countState } from "../../../lib/report/metrics.ts";
 import { partsText } from "../../../lib/report/part.ts";
 import { summarize, unseenSummary } from "../../../lib/report/summary.ts";
 import type { StateDocument } from "../../../lib/state/document.ts";
@@ -154,6 +155,49 @@ describe("a digest is sent", () => {
       ),
     ).toBe(true);
     expect(runs([[NOW_MS + 44 * HOUR + 5 * MINUTE, bad]], second.record)).toEqual([null]);
+  });
+
+  describe("first", () => {
+    const never = unseenSummary("eu", { of: "never" }, { atMs: NOW_MS, ignore: [] });
+    const at = (ms: number, record: RouteRecord | null, eu = never) =>
+      plan([good], { record, nowMs: ms, summaries: [summaryOf(later(good, ms), ms), eu] });
+
+    it("once each cluster was audited, and names what it is about", () => {
+      const waiting = at(NOW_MS, null);
+      expect(waiting.message).toBeNull();
+      const still = at(NOW_MS + 5 * MINUTE, waiting.record);
+      expect(still.message).toBeNull();
+      const seen = later(cluster("eu", 2), NOW_MS + 10 * MINUTE);
+      const posted = at(NOW_MS + 10 * MINUTE, still.record, summaryOf(seen, NOW_MS + 10 * MINUTE));
+      expect(posted.message).toMatchObject({ kind: "first" });
+      expect(posted.message?.notes.map(partsText)).toContainEqual(
+        "First digest of prod, eu: all problems by cause. From now on only changes are reported.",
+      );
+    });
+
+    it("at once where something critical is seen meanwhile", () => {
+      const summaries = [summaryOf(bad), never];
+      expect(plan([], { summaries }).message).toMatchObject({ kind: "first" });
+    });
+
+    it("after an hour at the latest, telling what no audit has seen", () => {
+      let { message, record } = at(NOW_MS, null);
+      for (let minutes = 5; minutes < 60; minutes += 5) {
+        ({ message, record } = at(NOW_MS + minutes * MINUTE, record));
+        expect(message, `after ${minutes} minutes`).toBeNull();
+      }
+      ({ message } = at(NOW_MS + HOUR, record));
+      expect(message).toMatchObject({ kind: "first" });
+      expect(message?.notices.map(({ title: said }) => partsText(said)).join()).toContain("eu");
+    });
+  });
+
+  it("for no certificate whose state is dated in the future as if it were seen now", () => {
+    const ahead = later(good, NOW_MS + HOUR);
+    const seen = summaryOf(ahead);
+    expect(seen).toMatchObject({ sight: "stale", tally: { ok: 0, unknown: 3 } });
+    expect(countState(ahead, NOW_MS, 15 * MINUTE)).toMatchObject({ valid: 0, unknown: 3 });
+    expect(summaryOf(later(good, NOW_MS + 4 * MINUTE))).toMatchObject({ tally: { ok: 3 } });
   });
 
   it("at once after a clock that was ahead is right again", () => {
