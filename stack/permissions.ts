@@ -2,9 +2,9 @@
  * What each function may do on AWS: only what its use case does.
  *
  * What must not be: an audit that deletes or overwrites a copy, or reads an identity or a restoring
- * credential; a digest that reads a credential or writes anything but what it remembers of itself;
- * anybody but restore and drill with the identity; anybody but restore with the restoring
- * credentials; anybody but drill who deletes.
+ * credential; a digest or a drill that reads a cluster's credential; anybody but restore and drill
+ * with the identity; anybody but restore with the restoring credentials; anybody but drill who
+ * deletes; anybody who writes another's documents among the states.
  */
 import { att, bucketArn, secretArn, sub, type FunctionName, type Value } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
@@ -39,81 +39,106 @@ const receive = allow(
   ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
   [att("AuditQueue")],
 );
+// AWS checks sqs:SendMessage for a batch too; others check the batch's own name.
+const send = allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]);
 
-/** The function's own log group, which the stack makes. */
-export function writeLog({ stage }: Parameters, name: FunctionName): Statement {
-  const group = `/aws/lambda/certkeep-${stage}-${name}`;
-  return allow(
-    "Log",
-    ["logs:CreateLogStream", "logs:CreateLogGroup", "logs:PutLogEvents"],
-    [sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:${group}:*:*`)],
-  );
+/** Statements by function. */
+export function permissions(
+  parameters: Parameters,
+): Readonly<Record<FunctionName, readonly Statement[]>> {
+  const own = ownPermissions(parameters);
+  const of = (name: FunctionName): Statement[] => [
+    writeLog(parameters, name),
+    ...own[name],
+    ...useKey(parameters.kmsKey),
+  ];
+  return {
+    dispatch: of("dispatch"),
+    audit: of("audit"),
+    digest: of("digest"),
+    drill: of("drill"),
+    restore: of("restore"),
+  };
 }
 
-/** Statements by function, beside writing its log. */
-export function permissions(
+function ownPermissions(
   parameters: Parameters,
 ): Readonly<Record<FunctionName, readonly Statement[]>> {
   const secrets = (Sid: string, name: string): Statement =>
     allow(Sid, ["secretsmanager:GetSecretValue"], [secretArn(parameters, name)]);
-  const objects = (Sid: string, actions: readonly string[], name: string): Statement =>
-    allow(Sid, actions, [bucketArn(parameters, name)]);
+  const write = (...documents: readonly string[]): Statement => writeStates(parameters, documents);
   const list = (...prefixes: readonly string[]): Statement => listBucket(parameters, prefixes);
   const registered = secrets("ReadRegistrations", "clusters/*");
-  const readStates = objects("ReadStates", ["s3:GetObject"], "state/*");
+  const readStates = allow("ReadStates", ["s3:GetObject"], [bucketArn(parameters, "state/*")]);
   const copies = copyStatements(parameters);
   const listed = list("state/*", ...(parameters.backups === "s3" ? ["backups/*"] : []));
   // Not `identity-??????`: where there is none, AWS has no six characters to compare with, and
   // refusing isn't saying so.
-  const opening = [names, secrets("ReadIdentity", "identity*"), registered];
-  const writeStates = objects("WriteStates", ["s3:PutObject"], "state/*");
-  const stores = [readStates, writeStates, listed, ...copies.read];
+  const identity = secrets("ReadIdentity", "identity*");
+  const stores = [readStates, listed, ...copies.read];
   const { readRoles, restoreRoles } = parameters;
-  const key = useKey(parameters.kmsKey);
   return {
     dispatch: [
       names,
       readStates,
       list("state/*", "certkeep.yaml"),
-      objects("Publish", ["s3:GetObject", "s3:PutObject"], "certkeep.yaml"),
-      // AWS checks sqs:SendMessage for a batch too; others check the batch's own name.
-      allow("Queue", ["sqs:SendMessage*"], [att("AuditQueue")]),
-      ...key,
+      allow("Publish", ["s3:GetObject", "s3:PutObject"], [bucketArn(parameters, "certkeep.yaml")]),
+      send,
     ],
     audit: [
       receive,
       names,
+      ...stores,
       registered,
       secrets("ReadSourceTokens", "sources/*"),
-      ...stores,
+      write("cluster-*", "ct-*"),
       ...copies.create,
       ...assume("AssumeReadRoles", readRoles),
-      ...key,
     ],
     digest: [
       names,
       readStates,
-      objects("WriteOutbox", ["s3:PutObject"], "state/digest.json"),
       list("state/*"),
       secrets("ReadWebhooks", "slack/*"),
-      ...key,
+      write("digest.json"),
     ],
-    drill: [...opening, ...stores, ...copies.remove, ...key],
-    restore: [
-      ...opening,
-      secrets("ReadRestoringCredentials", "restoring/*"),
+    drill: [
+      ...copies.list,
       ...stores,
+      identity,
+      write("cluster-*", "drill.json"),
+      ...copies.remove,
+    ],
+    restore: [
+      names,
+      ...stores,
+      identity,
+      registered,
+      secrets("ReadRestoringCredentials", "restoring/*"),
+      write("cluster-*", "lease-*"),
       ...copies.create,
       ...assume("AssumeRoles", [...readRoles, ...restoreRoles]),
-      ...key,
     ],
   };
 }
 
+function writeLog({ stage }: Parameters, name: FunctionName): Statement {
+  const group = `/aws/lambda/certkeep-${stage}-${name}`;
+  return allow(
+    "Log",
+    ["logs:CreateLogStream", "logs:PutLogEvents"],
+    [sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:${group}:*:*`)],
+  );
+}
+
+function writeStates(parameters: Parameters, documents: readonly string[]): Statement {
+  const objects = documents.map((name) => bucketArn(parameters, `state/${name}`));
+  return allow("WriteStates", ["s3:PutObject"], objects);
+}
+
 function listBucket(parameters: Parameters, prefixes: readonly string[]): Statement {
-  // Where there is no prefix, it is S3 that asks, whether it may say that an object isn't there.
   return allow("ListBucket", ["s3:ListBucket"], [bucketArn(parameters)], {
-    StringLikeIfExists: { "s3:prefix": prefixes },
+    StringLike: { "s3:prefix": prefixes },
   });
 }
 
@@ -138,6 +163,7 @@ function assume(Sid: string, patterns: readonly string[]): Statement[] {
 }
 
 interface CopyStatements {
+  readonly list: readonly Statement[];
   readonly read: readonly Statement[];
   readonly create: readonly Statement[];
   readonly remove: readonly Statement[];
@@ -148,6 +174,7 @@ function copyStatements(parameters: Parameters): CopyStatements {
   if (parameters.backups === "s3") {
     const objects = [bucketArn(parameters, "backups/*")];
     return {
+      list: [],
       read: [allow("ReadCopies", ["s3:GetObject"], objects)],
       create: [
         allow("CreateCopies", ["s3:PutObject"], objects, { Null: { "s3:if-none-match": "false" } }),
@@ -173,10 +200,9 @@ function copyStatements(parameters: Parameters): CopyStatements {
   }
   const secrets = [secretArn(parameters, "backups/*")];
   return {
+    list: [names],
     read: [allow("ReadCopies", ["secretsmanager:GetSecretValue"], secrets)],
-    create: [
-      allow("CreateCopies", ["secretsmanager:CreateSecret", "secretsmanager:TagResource"], secrets),
-    ],
+    create: [allow("CreateCopies", ["secretsmanager:CreateSecret"], secrets)],
     remove: [allow("RemoveCopies", ["secretsmanager:DeleteSecret"], secrets)],
   };
 }

@@ -4,7 +4,7 @@
  */
 import { FUNCTIONS, roleId, sub, type FunctionName } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
-import { permissions, writeLog, type Statement } from "./permissions.ts";
+import { permissions, type Statement } from "./permissions.ts";
 import type { Resource, Resources } from "./resource.ts";
 
 const LAMBDA_ASSUMES = {
@@ -24,10 +24,7 @@ const IN_VPC = sub(
 export function roles(parameters: Parameters): Resources {
   const statements = permissions(parameters);
   return Object.fromEntries(
-    FUNCTIONS.map((name) => [
-      roleId(name),
-      role(name, [writeLog(parameters, name), ...statements[name]], parameters),
-    ]),
+    FUNCTIONS.map((name) => [roleId(name), role(name, statements[name], parameters)]),
   );
 }
 

@@ -253,6 +253,8 @@ const stateDocument = z.looseObject({
       unread: z.array(unread),
       secrets: z.number(),
       foreign: z.number(),
+      /** Whom backups were encrypted for; absent: an earlier version audited. */
+      recipients: z.optional(z.array(z.string())),
     }),
   ),
   /** The registered reading credential, as the last audit used it. */

@@ -38,8 +38,8 @@ export interface DrillPorts extends Pick<
 > {
   /** `null`: no identity, so only headers are read. */
   readonly opener: Opener | null;
-  /** Those configured for a cluster; empty: none is. */
-  readonly recipientsFor: (cluster: string) => readonly string[];
+  /** Those configured for a cluster; empty: none is, or it isn't known. */
+  readonly recipientsFor: (cluster: string, state: StateDocument | undefined) => readonly string[];
   /** `false`: what retention would remove is reported, and nothing is removed. */
   readonly remove: boolean;
 }
@@ -77,7 +77,7 @@ export async function runDrill(
   const keys = new Set(places.map(({ key }) => key));
   const lost = await missingBackups(states, keys, backups, { nowMs, isOver, unreached });
   problems.push(...unreached);
-  const kept = await applyRetention(examined, ports, { nowMs, isOver, problems });
+  const kept = await applyRetention(examined, ports, { states, nowMs, isOver, problems });
   const interrupted = isOver();
   if (interrupted) problems.push(outOfTime(examined.length, places.length));
   const isComplete =

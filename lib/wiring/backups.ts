@@ -14,9 +14,15 @@ import { composeSettings, openBackups } from "./settings.ts";
 import { portsOf, type RunWorld } from "./world.ts";
 
 export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<DrillPorts> {
-  const settings = await composeSettings(world);
+  const deployed = world.deployed === true;
+  // On AWS a registration is one secret with the cluster's credential, which a drill has no use for.
+  const settings = await composeSettings(deployed ? { ...world, reach: [] } : world);
   return {
     ...portsOf(settings, world),
+    recipientsFor: (cluster, state) =>
+      deployed
+        ? (state?.audit?.recipients ?? [])
+        : settingsFor(settings.config, cluster).recipients,
     opener: await composeOpenerIfAny(world, settings),
     remove: world.atMs === null && !dryRun,
   };

@@ -11,7 +11,7 @@ const BUCKET = "arn:${AWS::Partition}:s3:::${StateBucket}";
 const ROLES = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role";
 
 const logs = (name: string): string =>
-  "logs:CreateLogStream,logs:CreateLogGroup,logs:PutLogEvents on " +
+  "logs:CreateLogStream,logs:PutLogEvents on " +
   `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/certkeep-prod-${name}:*:*`;
 const capital = (name: string): string => `${name[0]?.toUpperCase()}${name.slice(1)}`;
 const roleOf = (name: string): string => `${capital(name)}IamRoleLambdaExecution`;
@@ -154,12 +154,13 @@ describe("stage and region", () => {
 describe("what each function may do", () => {
   const getSecret = (path: string): string => `secretsmanager:GetSecretValue on ${SECRETS}/${path}`;
   const listBucket = (bucket: string, ...prefixes: readonly string[]): string =>
-    `s3:ListBucket on ${bucket} if StringLikeIfExists s3:prefix ${prefixes.join(",")}`;
+    `s3:ListBucket on ${bucket} if StringLike s3:prefix ${prefixes.join(",")}`;
   const copies = `secretsmanager:GetSecretValue on ${SECRETS}/backups/*`;
   const names = "secretsmanager:ListSecrets on *";
   const states = `s3:GetObject on ${BUCKET}/state/*`;
-  const writeStates = `s3:PutObject on ${BUCKET}/state/*`;
-  const create = `secretsmanager:CreateSecret,secretsmanager:TagResource on ${SECRETS}/backups/*`;
+  const write = (bucket: string, ...documents: readonly string[]): string =>
+    `s3:PutObject on ${documents.map((name) => `${bucket}/state/${name}`).join(",")}`;
+  const create = `secretsmanager:CreateSecret on ${SECRETS}/backups/*`;
   const receive = "sqs:ReceiveMessage,sqs:DeleteMessage,sqs:GetQueueAttributes on AuditQueue.Arn";
 
   it.each([
@@ -178,12 +179,12 @@ describe("what each function may do", () => {
       [
         receive,
         names,
-        getSecret("clusters/*"),
-        getSecret("sources/*"),
         states,
-        writeStates,
         listBucket(BUCKET, "state/*"),
         copies,
+        getSecret("clusters/*"),
+        getSecret("sources/*"),
+        write(BUCKET, "cluster-*", "ct-*"),
         create,
         `sts:AssumeRole on ${ROLES}/certkeep-*-read`,
       ],
@@ -193,21 +194,20 @@ describe("what each function may do", () => {
       [
         names,
         states,
-        `s3:PutObject on ${BUCKET}/state/digest.json`,
         listBucket(BUCKET, "state/*"),
         getSecret("slack/*"),
+        write(BUCKET, "digest.json"),
       ],
     ],
     [
       "drill",
       [
         names,
-        getSecret("identity*"),
-        getSecret("clusters/*"),
         states,
-        writeStates,
         listBucket(BUCKET, "state/*"),
         copies,
+        getSecret("identity*"),
+        write(BUCKET, "cluster-*", "drill.json"),
         `secretsmanager:DeleteSecret on ${SECRETS}/backups/*`,
       ],
     ],
@@ -215,13 +215,13 @@ describe("what each function may do", () => {
       "restore",
       [
         names,
+        states,
+        listBucket(BUCKET, "state/*"),
+        copies,
         getSecret("identity*"),
         getSecret("clusters/*"),
         getSecret("restoring/*"),
-        states,
-        writeStates,
-        listBucket(BUCKET, "state/*"),
-        copies,
+        write(BUCKET, "cluster-*", "lease-*"),
         create,
         `sts:AssumeRole on ${ROLES}/certkeep-*-read,${ROLES}/certkeep-*-restore`,
       ],
@@ -236,7 +236,6 @@ describe("what each function may do", () => {
     "s3.*.amazonaws.com*,secretsmanager.*.amazonaws.com*,sqs.*.amazonaws.com*";
   const inBucket = {
     states: `s3:GetObject on ${adopted}/state/*`,
-    write: `s3:PutObject on ${adopted}/state/*`,
     list: listBucket(adopted, "state/*", "backups/*"),
     copies: `s3:GetObject on ${adopted}/backups/*`,
     create: `s3:PutObject on ${adopted}/backups/* if Null s3:if-none-match false`,
@@ -259,12 +258,12 @@ describe("what each function may do", () => {
       [
         receive,
         names,
-        getSecret("clusters/*"),
-        getSecret("sources/*"),
         inBucket.states,
-        inBucket.write,
         inBucket.list,
         inBucket.copies,
+        getSecret("clusters/*"),
+        getSecret("sources/*"),
+        write(adopted, "cluster-*", "ct-*"),
         inBucket.create,
         assume,
         key,
@@ -275,22 +274,20 @@ describe("what each function may do", () => {
       [
         names,
         inBucket.states,
-        `s3:PutObject on ${adopted}/state/digest.json`,
         listBucket(adopted, "state/*"),
         getSecret("slack/*"),
+        write(adopted, "digest.json"),
         key,
       ],
     ],
     [
       "drill",
       [
-        names,
-        getSecret("identity*"),
-        getSecret("clusters/*"),
         inBucket.states,
-        inBucket.write,
         inBucket.list,
         inBucket.copies,
+        getSecret("identity*"),
+        write(adopted, "cluster-*", "drill.json"),
         "s3:DeleteObject,s3:DeleteObjectVersion,s3:GetObjectVersion,s3:GetObjectRetention,s3:GetObjectLegalHold " +
           `on ${adopted}/backups/*`,
         `s3:ListBucketVersions on ${adopted} if StringLike s3:prefix backups/*`,
@@ -301,13 +298,13 @@ describe("what each function may do", () => {
       "restore",
       [
         names,
+        inBucket.states,
+        inBucket.list,
+        inBucket.copies,
         getSecret("identity*"),
         getSecret("clusters/*"),
         getSecret("restoring/*"),
-        inBucket.states,
-        inBucket.write,
-        inBucket.list,
-        inBucket.copies,
+        write(adopted, "cluster-*", "lease-*"),
         inBucket.create,
         `${assume},${ROLES}/own-restore`,
         key,

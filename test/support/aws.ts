@@ -189,9 +189,11 @@ export async function startFakeAws(): Promise<FakeAws> {
       const all = [...secrets].filter(([key, { deleted }]) => key.startsWith(wanted) && !deleted);
       const from = Number(input["NextToken"] ?? 0);
       return secretsAnswer({
-        SecretList: all
-          .slice(from, from + PAGE)
-          .map(([Name, secret]) => ({ Name, Tags: secret.input["Tags"] })),
+        SecretList: all.slice(from, from + PAGE).map(([Name, secret]) => ({
+          Name,
+          Tags: secret.input["Tags"],
+          Description: secret.input["Description"],
+        })),
         ...(from + PAGE < all.length ? { NextToken: String(from + PAGE) } : {}),
       });
     }

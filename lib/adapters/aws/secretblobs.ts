@@ -1,8 +1,8 @@
 /**
  * Backups in Secrets Manager: one secret a copy, under the prefix and the key as they are, made by
  * `CreateSecret` and never put to, updated or labelled. So there is no version to overwrite, and
- * the auditing role needs CreateSecret and TagResource (tags are given on creation), GetSecretValue
- * and ListSecrets.
+ * the auditing role needs CreateSecret, GetSecretValue and ListSecrets. There are no tags: giving
+ * them needs a permission that can't be limited to new secrets.
  *
  * Listings lag behind on AWS, so a copy that isn't listed may be there: making it says `exists`.
  * What was made or met here is asked for again where it can't be read yet. Removal is without a
@@ -17,8 +17,6 @@ import {
   ListSecretsCommand,
   type Tag,
 } from "@aws-sdk/client-secrets-manager";
-import { parseDocument } from "../../backup/document.ts";
-import { parseCopyKey } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
@@ -36,7 +34,11 @@ export const MAX_SECRET_BYTES = 65_536;
 const PAGE_SIZE = 100;
 /** Times that a copy is asked for which was just made and can't be read yet. */
 const READ_ATTEMPTS = 6;
+/** Earlier versions gave a tag with the size. */
 const SIZE_TAG = "certkeep:bytes";
+const DESCRIPTION = /^A certkeep backup of (\d{1,6}) bytes$/;
+
+const describe = (sizeBytes: number): string => `A certkeep backup of ${sizeBytes} bytes`;
 
 class SecretBlobs implements BlobStore {
   readonly url: BlobStore["url"];
@@ -80,12 +82,12 @@ class SecretBlobs implements BlobStore {
             action: "secretsmanager:ListSecrets",
           });
         });
-      for (const { Name = "", DeletedDate, Tags } of page.SecretList ?? []) {
+      for (const { Name = "", DeletedDate, Description, Tags } of page.SecretList ?? []) {
         const key = Name.startsWith(wanted) ? Name.slice(this.#root.length) : "";
         if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || this.#removed.has(key))
           continue;
         seen.add(key);
-        yield { key, sizeBytes: sizeOf(Tags) };
+        yield { key, sizeBytes: sizeOf(Description, Tags) };
       }
       if (page.NextToken !== undefined && page.NextToken === token) {
         throw new CertkeepError("store_unavailable", {
@@ -125,7 +127,7 @@ class SecretBlobs implements BlobStore {
           ...(isUtf8(bytes)
             ? { SecretString: Buffer.from(bytes).toString("utf8") }
             : { SecretBinary: bytes }),
-          Tags: tagsOf(key, bytes),
+          Description: describe(bytes.byteLength),
           ...(this.#options.kmsKeyId === undefined ? {} : { KmsKeyId: this.#options.kmsKeyId }),
         }),
       );
@@ -208,30 +210,10 @@ function bounded(bytes: Uint8Array, name: string): Uint8Array {
   });
 }
 
-function sizeOf(tags: readonly Tag[] | undefined): number | null {
-  const text = tags?.find(({ Key }) => Key === SIZE_TAG)?.Value ?? "";
+function sizeOf(description: string | undefined, tags: readonly Tag[] | undefined): number | null {
+  const described = DESCRIPTION.exec(description ?? "")?.[1];
+  const text = described ?? tags?.find(({ Key }) => Key === SIZE_TAG)?.Value ?? "";
   return /^\d{1,6}$/.test(text) ? Number(text) : null;
-}
-
-/**
- * Tags, for people who look for copies in the console and for reports of costs. Their values are
- * segments of the key, whose alphabet AWS allows in tags, at most 256 characters; the listing
- * itself believes nothing of them but a size.
- */
-function tagsOf(key: string, bytes: Uint8Array): Tag[] {
-  const tags: Tag[] = [{ Key: SIZE_TAG, Value: String(bytes.byteLength) }];
-  if (parseCopyKey(key) === null) return tags;
-  const [cluster = "", namespace = "", secret = ""] = key.split("/");
-  const parsed = parseDocument(Buffer.from(bytes).toString("utf8"));
-  const all = {
-    cluster,
-    namespace,
-    secret,
-    ...(parsed.ok ? { kind: parsed.document.header.kind } : {}),
-  };
-  for (const [name, value] of Object.entries(all))
-    tags.push({ Key: `certkeep:${name}`, Value: value.slice(0, 256) });
-  return tags;
 }
 
 const FIRST_MS = 100;

@@ -258,6 +258,7 @@ class ClusterRun {
       unread,
       secrets: this.#discovery?.seen ?? this.#before.audit?.secrets ?? 0,
       foreign: foreignCount(this.#state),
+      recipients: [...this.#target.settings.recipients],
     };
   }
 

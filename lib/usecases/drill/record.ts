@@ -115,6 +115,7 @@ export async function applyRetention(
   examined: readonly Examined[],
   ports: Pick<DrillPorts, "backups" | "remove" | "recipientsFor">,
   run: {
+    readonly states: ReadonlyMap<string, StateDocument>;
     readonly nowMs: number;
     readonly isOver: () => boolean;
     readonly problems: CertkeepError[];
@@ -122,7 +123,8 @@ export async function applyRetention(
 ): Promise<DrilledCopy[]> {
   const copies = examined.map(({ copy }) => copy);
   const candidates = examined.flatMap((one, at) => {
-    const candidate = candidateOf(one, ports.recipientsFor(one.copy.cluster));
+    const { cluster } = one.copy;
+    const candidate = candidateOf(one, ports.recipientsFor(cluster, run.states.get(cluster)));
     return candidate === null ? [] : [{ ...candidate, at }];
   });
   for (const { copy, reason } of planRetention(candidates, run.nowMs).remove) {

@@ -354,6 +354,14 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
         "--description",
         "x",
       ];
+      const tag = (path: string): string[] => [
+        "secretsmanager",
+        "tag-resource",
+        "--secret-id",
+        secret(path),
+        "--tags",
+        "Key=x,Value=y",
+      ];
       const remove = (path: string): string[] => [
         "secretsmanager",
         "delete-secret",
@@ -491,8 +499,12 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
             update(copy),
             remove(copy),
             remove("clusters/alpha"),
+            tag(copy),
             object("delete-object", stateKey("alpha")),
             object("put-object", "certkeep.yaml"),
+            object("put-object", "state/digest.json"),
+            object("put-object", "state/drill.json"),
+            object("put-object", "state/lease-alpha.json"),
             send(),
             assume("certkeep-x-restore"),
           ],
@@ -529,12 +541,13 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
           [
             get("identity"),
             get(copy),
-            get("clusters/alpha"),
             remove("backups/alpha/shop/web-tls/test-1"),
             object("get-object", stateKey("alpha")),
           ],
           [
-            ...all(get, "restoring/alpha", "slack/ops"),
+            ...all(get, "clusters/alpha", "restoring/alpha", "slack/ops"),
+            object("put-object", "state/digest.json"),
+            object("put-object", "state/lease-alpha.json"),
             ...all(remove, "clusters/alpha", "restoring/alpha", "identity", "slack/ops"),
             create("backups/x/y/z/1"),
             put(copy),
@@ -565,6 +578,8 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
             create("clusters/gamma"),
             object("delete-object", stateKey("alpha")),
             object("put-object", "certkeep.yaml"),
+            object("put-object", "state/digest.json"),
+            object("put-object", "state/drill.json"),
             send(),
             assume(roleOf("drill")),
           ],

@@ -69,11 +69,7 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
     { Effect: "Allow", Action: "s3:ListBucket", Resource: `arn:aws:s3:::${bucket}` },
     {
       Effect: "Allow",
-      Action: [
-        "secretsmanager:CreateSecret",
-        "secretsmanager:TagResource",
-        "secretsmanager:GetSecretValue",
-      ],
+      Action: ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
       Resource: `arn:aws:secretsmanager:*:*:secret:${prefix}/backups/*`,
     },
     { Effect: "Allow", Action: "secretsmanager:ListSecrets", Resource: "*" },

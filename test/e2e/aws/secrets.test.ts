@@ -107,7 +107,24 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     ]);
   });
 
-  it("is asked to create alone, with tags and the key of one's own, for text and for bytes", async () => {
+  it("has its size from the description, or from the tag that earlier versions gave", async () => {
+    const SecretList = [
+      { Name: `${prefix}/sizes/a/b/new.json`, Description: "A certkeep backup of 15 bytes" },
+      { Name: `${prefix}/sizes/a/b/old.json`, Tags: [{ Key: "certkeep:bytes", Value: "16" }] },
+      { Name: `${prefix}/sizes/a/b/other.json`, Description: "15 bytes of somebody" },
+    ];
+    front.fault(() => ({
+      status: 200,
+      headers: { "content-type": "application/x-amz-json-1.1" },
+      body: JSON.stringify({ SecretList }),
+    }));
+    const sizes: (number | null)[] = [];
+    for await (const { sizeBytes } of createSecretBlobs(`${url}/sizes`, faulty).list(""))
+      sizes.push(sizeBytes);
+    expect(sizes).toEqual([15, 16, null]);
+  });
+
+  it("is asked to create alone, with no tags and the key of one's own, for text and for bytes", async () => {
     const place = { cluster: "Prod 1", namespace: "shop", secret: "web-tls" };
     const key = copyKey(place, "ab".repeat(32));
     const store = createSecretBlobs(`${url}/made`, faulty, { kmsKeyId: "alias/mine" });
@@ -115,19 +132,15 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect(front.passages.map(({ target }) => target)).toEqual(["CreateSecret"]);
     const sent = JSON.parse(
       Buffer.from(front.passages[0]?.body ?? "", "latin1").toString("utf8"),
-    ) as { Tags: { Key: string; Value: string }[] };
+    ) as Record<string, unknown>;
     expect(sent).toMatchObject({
       Name: `${prefix}/made/${key}`,
       SecretString: '{"sealed":"é"}',
       KmsKeyId: "alias/mine",
+      Description: "A certkeep backup of 15 bytes",
       ClientRequestToken: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
     });
-    expect(Object.fromEntries(sent.Tags.map((tag) => [tag.Key, tag.Value]))).toEqual({
-      "certkeep:bytes": "15",
-      "certkeep:cluster": "=50rod=201",
-      "certkeep:namespace": "shop",
-      "certkeep:secret": "web-tls",
-    });
+    expect(sent).not.toHaveProperty("Tags");
     expect(Buffer.from((await store.read(key)) ?? []).toString()).toBe('{"sealed":"é"}');
     expect(JSON.parse(front.passages.at(-1)?.body ?? "")).toMatchObject({
       VersionStage: "AWSCURRENT",
