@@ -97,7 +97,7 @@ async function isDone(
   const { log, metrics, audit } = ports;
   if (!parsed.ok) {
     log.error("a message that can't be read: it goes to the dead-letter queue", {
-      message: id,
+      messageId: id,
       found: parsed.found,
       receives,
     });

@@ -20,7 +20,24 @@ export interface Progress {
   note(message: string): void;
 }
 
-export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+/** Keys that a log line has anyhow, or that Lambda's JSON format gives a meaning. */
+type ReservedKey =
+  | "timestamp"
+  | "level"
+  | "message"
+  | "service"
+  | "sampling_rate"
+  | "function"
+  | "stage"
+  | "requestId"
+  | "errorType"
+  | "errorMessage"
+  | "stackTrace";
+
+/** A field can't take a reserved key's place: it would be lost, or hide what stands there. */
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | null> & Partial<Record<ReservedKey, never>>
+>;
 
 /**
  * What a function tells of its steps, a line each, for whoever looks at its log.

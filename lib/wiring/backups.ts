@@ -17,12 +17,11 @@ export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<Dr
   const deployed = world.deployed === true;
   // On AWS a registration is one secret with the cluster's credential, which a drill has no use for.
   const settings = await composeSettings(deployed ? { ...world, reach: [] } : world);
+  const ports = portsOf(settings, world);
   return {
-    ...portsOf(settings, world),
+    ...ports,
     recipientsFor: (cluster, state) =>
-      deployed
-        ? (state?.audit?.recipients ?? [])
-        : settingsFor(settings.config, cluster).recipients,
+      deployed ? (state?.audit?.recipients ?? []) : ports.recipientsFor(cluster),
     opener: await composeOpenerIfAny(world, settings),
     remove: world.atMs === null && !dryRun,
   };

@@ -2,7 +2,7 @@
  * A standing stack, as the version before this deployed it, is updated in place. CloudFormation
  * deletes what has no logical id in the new template, and replaces what changes one of the
  * properties below ("Update requires: Replacement" in its reference). Roles of EKS clusters trust
- * a role's unique id: one made anew isn't trusted any more.
+ * a role's unique id: a recreated one isn't trusted any more.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

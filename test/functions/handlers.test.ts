@@ -185,6 +185,23 @@ describe("functions as Lambda calls them", () => {
       ).toBe(true);
   });
 
+  it("a message that can't be read is one line, which has its id", async () => {
+    expect(await audit({ Records: [record("poison")] }, CONTEXT)).toEqual({
+      batchItemFailures: [{ itemIdentifier: "m1" }],
+    });
+    const told = lines().filter((line) => !Object.hasOwn(line, "_aws"));
+    expect(told).toMatchObject([
+      {
+        level: "ERROR",
+        message: "a message that can't be read: it goes to the dead-letter queue",
+        messageId: "m1",
+        receives: 1,
+        function: "audit",
+        requestId: "request-1",
+      },
+    ]);
+  });
+
   it("by hand: `invoke local` without an event or context audits all", async () => {
     expect(await audit("")).toMatchObject({
       schema: "certkeep.audit/v2",

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod/mini";
 import { createLog, createMetrics } from "../../../lib/adapters/aws/telemetry.ts";
+import type { LogFields } from "../../../lib/ports/runtime.ts";
 import { type MetricName, METRICS } from "../../../lib/report/metrics.ts";
 
 let printed: string[];
@@ -116,6 +117,9 @@ describe("a log line", () => {
     log.info("audit begins", { cluster: "prod", receives: 1, none: null });
     log.warn("late\nline");
     log.error("failed", { cluster: "dev", problem: "x".repeat(5_000) });
+    // @ts-expect-error a reserved key: the logger would drop the field, and print a line to say so
+    const shadowing: LogFields = { message: "m-1" };
+    expect(Object.keys(shadowing)).toEqual(["message"]);
     const [info, warn, error] = printed.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(printed.every((line) => /^[^\n]+\n$/.test(line))).toBe(true);
     expect(info).toMatchObject({
