@@ -11,7 +11,7 @@ import { plain } from "../plain.ts";
 import { sourceText } from "./phrases/missing.ts";
 import { type CertificateRow, certificateTable } from "./rows.ts";
 import { count, type Page, wrap } from "./text.ts";
-import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies, totalOf } from "./verdict.ts";
+import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies } from "./verdict.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;
@@ -116,9 +116,14 @@ function headLines(
   );
 }
 
-function newText(made: number, tally: Tally): string {
+function newText(made: number, { backedUp }: Tally): string {
   if (made === 0) return "";
-  const keys = made > totalOf(tally) ? ", including ACME account keys" : "";
+  const keys =
+    backedUp === 0
+      ? " of ACME account keys"
+      : made > backedUp
+        ? ", including ACME account keys"
+        : "";
   return `(${count(made, "new backup")}${keys})`;
 }
 

@@ -85,7 +85,13 @@ export function doctorText(lines: readonly DoctorLine[], page: DoctorPage): stri
     ...HEADINGS.flatMap(([level, heading]) => {
       const of = shown.filter((one) => one.level === level);
       if (of.length === 0) return [];
-      const entries = of.flatMap((one) => lineText(one, { titleWidth, several }, page));
+      // What one command fixes stands together, with the command once.
+      const entries = [...Map.groupBy(of, (one) => commandFor(one) ?? one)].flatMap(
+        ([command, together]) => [
+          ...together.flatMap((one) => lineText(one, { titleWidth, several }, page)),
+          ...(typeof command === "string" ? [`    ${bold(command)}`] : []),
+        ],
+      );
       return ["", bold(paint[level](heading)), ...entries];
     }),
   ].join("\n");
@@ -93,11 +99,11 @@ export function doctorText(lines: readonly DoctorLine[], page: DoctorPage): stri
 
 const titleOf = ({ id }: DoctorLine): string => TITLES[id] ?? id;
 
-/** Title and state side by side, and the command below where it can be pasted. */
+/** Title and state side by side. */
 function lineText(
   one: DoctorLine,
   { titleWidth, several }: { readonly titleWidth: number; readonly several: boolean },
-  { width, style }: Page,
+  { width }: Page,
 ): string[] {
   // An error names its cluster itself.
   const isNamed = one.observed.seen !== "error" && one.cluster !== null;
@@ -106,10 +112,8 @@ function lineText(
   const [first = "", ...rest] = `${where}${observedText(one.observed)}`
     .split("\n")
     .flatMap((text) => wrap(plain(text), Math.max(width - indent, 30)));
-  const command = commandFor(one);
   return [
     `  ${titleOf(one).padEnd(titleWidth)}  ${first}`,
     ...rest.map((text) => `${" ".repeat(indent)}${text}`),
-    ...(command === null ? [] : [`    ${style.bold(command)}`]),
   ];
 }

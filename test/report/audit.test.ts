@@ -24,6 +24,24 @@ describe("an audit", () => {
   });
 
   it.each([
+    [14, 14, "prod: 14 certificates OK, all 14 backed up (14 new backups)"],
+    [
+      14,
+      16,
+      "prod: 14 certificates OK, all 14 backed up (16 new backups, including ACME account keys)",
+    ],
+    [0, 2, "prod: 14 certificates OK, none backed up (2 new backups of ACME account keys)"],
+  ])("that backed up %i certificates with %i new backups says of what", (backedUp, made, said) => {
+    const day = healthy();
+    const audited = day.audited.map((cluster) => ({
+      ...cluster,
+      tally: { ...cluster.tally, backedUp },
+      copies: { made, present: 0 },
+    }));
+    expect(text({ ...day, audited }, 120)).toBe(said);
+  });
+
+  it.each([
     [
       1,
       "Skipped 1 TLS Secret from a private CA; to include it, list the CA under issuers: in " +

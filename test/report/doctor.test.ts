@@ -27,7 +27,6 @@ const FIRST: readonly DoctorLine[] = [
     },
   ),
   line("digest", "warn", { seen: "no_route" }),
-  line("drill", "warn", { seen: "no_drill" }, { action: { kind: "drill" } }),
 ];
 
 const BAD: readonly DoctorLine[] = [
@@ -84,6 +83,12 @@ describe("the doctor's page", () => {
     expect(brief.indexOf("connection refused")).toBeLessThan(brief.indexOf("nothing posted yet"));
     expect(brief).not.toContain("/etc/certkeep.yaml");
     expect(doctorText(BAD, { ...page, verbose: true })).toContain("/etc/certkeep.yaml");
+  });
+
+  it("prints a command once, below all that it fixes", () => {
+    const text = doctorText(FIRST, { width: 80, style: PLAIN, verbose: false });
+    expect(text.match(/certkeep init/g)).toHaveLength(1);
+    expect(text).toMatch(/^ {2}configuration .*\n {2}identity .*\n {4}certkeep init$/m);
   });
 
   it("keeps each command whole, on a line of its own", () => {

@@ -703,6 +703,13 @@ describe("doctor names what is broken:", () => {
     expect(amiss((await doctor()).lines)).not.toContain("warn prod restore-credential");
   });
 
+  it("no missing drill where no backup was made yet", async () => {
+    rmSync(setup.file("state/drill"), { recursive: true });
+    expect(amiss((await doctor()).lines)).toContain("warn drill");
+    rmSync(setup.file("backups"), { recursive: true });
+    expect(amiss((await doctor()).lines)).not.toContain("warn drill");
+  });
+
   it("a clock that is six minutes off, and one that is a minute off", async () => {
     setup.nowMs += 60_000;
     expect(amiss((await doctor()).lines)).toContain("warn prod clock");

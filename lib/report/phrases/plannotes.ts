@@ -111,7 +111,7 @@ export function warningText(warning: PlanWarning): string {
         "see whether they still exist."
       );
     case "other_cluster":
-      return `backups are taken from ${warning.title} (${warning.key})`;
+      return `the backups are those of cluster ${warning.title}`;
     case "successor":
       return (
         `cluster ${warning.key} is now another cluster than the recorded one ` +

@@ -112,11 +112,19 @@ export async function alarmLines({ topic }: DoctorPorts): Promise<DoctorLine[]> 
   }
 }
 
-export async function drillLines({ states, clock }: DoctorPorts): Promise<DoctorLine[]> {
+export async function drillLines({
+  states,
+  backups: store,
+  clock,
+}: DoctorPorts): Promise<DoctorLine[]> {
   const stored = await states.read(DRILL_NAME);
   const note = stored === null ? null : parseDrill(stored.text);
   const rest = { action: { kind: "drill" } } as const;
-  if (note === null) return [line("drill", "warn", { seen: "no_drill" }, rest)];
+  if (note === null) {
+    for await (const _ of store.list(""))
+      return [line("drill", "warn", { seen: "no_drill" }, rest)];
+    return [];
+  }
   const { copies: backups, unreadable } = note;
   const agoMs = clock.nowMs() - parseMs(note.at);
   if (agoMs < -SKEW_MS) return [line("drill", "warn", { seen: "drill_ahead", byMs: -agoMs }, rest)];
