@@ -17,7 +17,7 @@ import type {
   StateDocument,
 } from "../../state/document.ts";
 import type { Candidate } from "./candidates.ts";
-import type { AuditPorts, AuditSettings } from "./context.ts";
+import type { AuditPorts, AuditRun } from "./context.ts";
 
 /** A backup that counts. */
 export interface MadeBackup {
@@ -154,33 +154,24 @@ export function noteBackup(
   };
 }
 
-export interface BackupRunOptions {
-  readonly ports: AuditPorts;
-  readonly settings: AuditSettings;
-  readonly before: StateDocument;
-  readonly state: StateDocument;
-  readonly nowMs: number;
-  readonly now: string;
-  failed(error: CertkeepError): void;
-}
-
 export class BackupRun {
   readonly counts = { made: 0, present: 0 };
-  readonly #options: BackupRunOptions;
+  readonly #run: AuditRun;
+  readonly #failures = new Set<string>();
   /** Key of the recipients; `null`: nothing is backed up. */
   readonly #recipients: string | null;
   #listed: ReadonlySet<string> | null = null;
 
-  constructor(options: BackupRunOptions) {
-    const { recipients } = options.settings;
-    this.#options = options;
+  constructor(run: AuditRun) {
+    const { recipients } = run.target.settings;
+    this.#run = run;
     this.#recipients = recipients.length === 0 ? null : recipientsKey(recipients);
   }
 
   /** The one listing of the store that an audit makes. */
   async list(): Promise<void> {
     if (this.#recipients === null) return;
-    const { ports, before, failed } = this.#options;
+    const { ports, before } = this.#run;
     const listed = new Set<string>();
     try {
       // What can't be read there doesn't count as a backup: it is reported when it is needed.
@@ -188,15 +179,22 @@ export class BackupRun {
       for await (const { key, trouble } of entries) if (trouble === undefined) listed.add(key);
       this.#listed = listed;
     } catch (error) {
-      if (!isStoreTrouble(error)) throw error;
-      failed(error);
+      this.#failed(error);
     }
+  }
+
+  /** Each way in which the store or the encryption fails is said once. */
+  #failed(error: unknown): void {
+    if (!isStoreTrouble(error)) throw error;
+    const { code, message } = error;
+    if (!this.#failures.has(code)) this.#run.shortfall({ scope: "backups", code, message });
+    this.#failures.add(code);
   }
 
   /** Whether everything of a Secret is backed up as is wanted now; if not, it is read again. */
   isBackedUp(record: SecretRecord): boolean {
     if (this.#recipients === null) return true;
-    const { before, nowMs } = this.#options;
+    const { before, nowMs } = this.#run;
     return [...Object.values(record.certificates), ...Object.values(record.accounts)].every(
       (one) => {
         if (one.copy === null) return one.notKept !== null && !isOver(one.notKept, one, nowMs);
@@ -229,7 +227,7 @@ export class BackupRun {
     before: CertificateRecord["copy"],
     candidate: Candidate,
   ): Promise<void> {
-    const { ports, state, now, failed } = this.#options;
+    const { ports, state, now } = this.#run;
     if (candidate.skipped !== null) entry.notKept = candidate.skipped;
     else if (this.#recipients === null) entry.notKept = { reason: "no_recipients" };
     else if (ports.dryRun) {
@@ -251,15 +249,15 @@ export class BackupRun {
         this.counts[made ? "made" : "present"] += 1;
         noteBackup(state, record, backup, candidate.valid, now);
       } catch (error) {
-        if (!isStoreTrouble(error)) throw error;
-        entry.notKept = { reason: error.code === "seal_failed" ? "seal_failed" : "store_failed" };
-        failed(error);
+        this.#failed(error);
+        const isSealing = isCertkeepError(error, "seal_failed");
+        entry.notKept = { reason: isSealing ? "seal_failed" : "store_failed" };
       }
     }
   }
 
   #recordOf({ record }: Candidate): BackupRecord {
-    const { before, state } = this.#options;
+    const { before, state } = this.#run;
     return {
       ...record,
       header: {
@@ -271,14 +269,15 @@ export class BackupRun {
   }
 
   #contextFor(listed: ReadonlySet<string>): BackupContext {
-    const { ports, settings, state } = this.#options;
+    const { ports, target, state } = this.#run;
+    const { recipients, copiesPerDay } = target.settings;
     return {
       ports,
-      recipients: settings.recipients,
+      recipients,
       listed,
       copies: state.copies,
       takeQuota: () => {
-        if (state.quota.made >= settings.copiesPerDay) return false;
+        if (state.quota.made >= copiesPerDay) return false;
         state.quota.made += 1;
         return true;
       },

@@ -19,8 +19,8 @@ import { carryObservations, storedObservations } from "../../state/observations.
 import { copyOfSecrets, foreignCount, foreignKeys, ofNamespace } from "../../state/secrets.ts";
 import { endEarlier } from "../pin.ts";
 import { saveState } from "../states.ts";
-import type { AuditPorts, AuditTarget } from "./context.ts";
-import type { Discovery, Shortfall } from "./discover.ts";
+import type { AuditPorts, AuditRun, AuditTarget, Shortfall } from "./context.ts";
+import type { Discovery } from "./discover.ts";
 import { finishState } from "./finish.ts";
 import { identify } from "./identify.ts";
 import { learnNamespaces } from "./loss.ts";
@@ -105,12 +105,7 @@ function outOfTime({ title }: AuditTarget): CertkeepError {
 }
 
 class ClusterRun {
-  readonly #target: AuditTarget;
-  readonly #ports: AuditPorts;
-  readonly #before: StateDocument;
-  readonly #state: StateDocument;
-  readonly #nowMs: number;
-  readonly #now: string;
+  readonly #run: AuditRun;
   readonly #only: string | null;
   readonly #shortfalls: Shortfall[] = [];
   readonly #secretPass: SecretPass;
@@ -122,17 +117,13 @@ class ClusterRun {
   #reached = false;
 
   constructor(target: AuditTarget, ports: AuditPorts, before: StateDocument, nowMs: number) {
-    this.#target = target;
+    const now = formatMs(nowMs);
     this.#only = target.only ?? null;
-    this.#ports = ports;
-    this.#before = before;
-    this.#nowMs = nowMs;
-    this.#now = formatMs(nowMs);
-    this.#state = workingCopy(before, target, this.#now);
-    this.#secretPass = new SecretPass({
-      ...{ target, ports, before, state: this.#state, nowMs, now: this.#now },
+    this.#run = {
+      ...{ target, ports, before, state: workingCopy(before, target, now), nowMs, now },
       shortfall: (shortfall) => this.shortfall(shortfall),
-    });
+    };
+    this.#secretPass = new SecretPass(this.#run);
   }
 
   shortfall(shortfall: Shortfall): void {
@@ -144,34 +135,34 @@ class ClusterRun {
   }
 
   async audit(seen: ClusterIdentity): Promise<void> {
-    const { reader, server } = this.#target;
+    const { reader, server } = this.#run.target;
     this.#reached = true;
-    const { identity, server: recorded } = this.#before;
-    this.#state.identity =
+    const { identity, server: recorded } = this.#run.before;
+    this.#run.state.identity =
       identity === null
-        ? pinIdentity("audit", seen, { server, at: this.#now })
-        : keepPin(identity, recorded, seen, this.#now);
-    this.#state.server = server;
-    this.#state.replacedBy = null;
+        ? pinIdentity("audit", seen, { server, at: this.#run.now })
+        : keepPin(identity, recorded, seen, this.#run.now);
+    this.#run.state.server = server;
+    this.#run.state.replacedBy = null;
     await this.#secretPass.backups.list();
     try {
       await this.#readSecrets();
     } catch (error) {
       if (isCertkeepError(error, "usage")) throw error;
-      if (!isCertkeepError(error) && this.#ports.signal?.aborted !== true) throw error;
-      const cut = this.#ports.signal?.aborted === true;
-      const { code, message } = cut ? outOfTime(this.#target) : (error as CertkeepError);
+      if (!isCertkeepError(error) && this.#run.ports.signal?.aborted !== true) throw error;
+      const cut = this.#run.ports.signal?.aborted === true;
+      const { code, message } = cut ? outOfTime(this.#run.target) : (error as CertkeepError);
       this.shortfall({ scope: cut ? "rest" : "cluster", code, message });
     }
-    if (this.#ports.signal?.aborted !== true) await learnNamespaces(this.#lookedAt(), reader);
+    if (this.#run.ports.signal?.aborted !== true) await learnNamespaces(this.#lookedAt(), reader);
     await this.#observe();
     // Last: what was read of the cluster is complete by then, whoever doesn't answer.
-    const observations = await askIssuers(this.#state, this.#ports);
-    if (observations !== undefined) this.#state.observations = observations;
+    const observations = await askIssuers(this.#run.state, this.#run.ports);
+    if (observations !== undefined) this.#run.state.observations = observations;
   }
 
   async #readSecrets(): Promise<void> {
-    const { reader, title } = this.#target;
+    const { reader, title } = this.#run.target;
     const discovery = await this.#secretPass.run();
     const { seen, scopes, writers, skipped, shortfalls } = discovery;
     this.#discovery = { seen, scopes, writers, skipped };
@@ -188,48 +179,48 @@ class ClusterRun {
 
   /** Why certificates are issued, asked of the cluster. It never makes an audit incomplete. */
   async #observe(): Promise<void> {
-    const { diagnosis } = this.#target;
-    if (diagnosis === undefined || this.#ports.dryRun || this.#discovery === null) return;
-    const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#ports;
+    const { diagnosis } = this.#run.target;
+    if (diagnosis === undefined || this.#run.ports.dryRun || this.#discovery === null) return;
+    const { timer = null, observeMs = OBSERVE_MS, signal, clock, wall = clock } = this.#run.ports;
     const { observations, evidence } = await observe(this.#lookedAt(), this.#discovery.writers, {
       diagnosis,
-      issuers: this.#ports.kit.issuers,
+      issuers: this.#run.ports.kit.issuers,
       nowMs: wall.nowMs(),
       budgetMs: observeMs,
       timer,
       signal,
     });
-    const before = this.#state.observations;
+    const before = this.#run.state.observations;
     const seen = storedObservations(before, observations);
     // What was reported of other namespaces stays.
     const stored =
       this.#only === null
         ? seen
         : carryObservations({ observations: before }, { observations: seen }, wall.nowMs());
-    if (stored !== undefined) this.#state.observations = stored;
+    if (stored !== undefined) this.#run.state.observations = stored;
     this.#reported = evidence;
   }
 
   #lookedAt(): StateDocument {
-    return this.#only === null ? this.#state : ofNamespace(this.#state, this.#only);
+    return this.#only === null ? this.#run.state : ofNamespace(this.#run.state, this.#only);
   }
 
   finish(): StateDocument {
     if (this.#replaced !== null) {
       const { uid, caSha256, host = null } = this.#replaced;
-      const since = this.#before.replacedBy?.since ?? this.#now;
-      return { ...this.#before, replacedBy: { uid, caSha256, host, since } };
+      const since = this.#run.before.replacedBy?.since ?? this.#run.now;
+      return { ...this.#run.before, replacedBy: { uid, caSha256, host, since } };
     }
     // A look at one namespace is no audit of the cluster: when that was last done stays as it was.
-    if (this.#only === null) this.#state.audit = this.#auditPart();
+    if (this.#only === null) this.#run.state.audit = this.#auditPart();
     const carry = (state: StateDocument): StateDocument["evidence"] =>
-      carryEvidence([this.#before], state, this.#nowMs, [this.#reported]);
+      carryEvidence([this.#run.before], state, this.#run.nowMs, [this.#reported]);
     // A refusal that this audit was told of is among what is found now, not with the next one.
-    if (this.#reported.refusals.length > 0) this.#state.evidence = carry(this.#state);
-    const { state: finished, found } = finishState(this.#state, {
-      nowMs: this.#nowMs,
-      now: this.#now,
-      forgetMs: forgettingMs(this.#before, this.#nowMs),
+    if (this.#reported.refusals.length > 0) this.#run.state.evidence = carry(this.#run.state);
+    const { state: finished, found } = finishState(this.#run.state, {
+      nowMs: this.#run.nowMs,
+      now: this.#run.now,
+      forgetMs: forgettingMs(this.#run.before, this.#run.nowMs),
       reached: this.#reached,
       only: this.#only,
     });
@@ -240,25 +231,25 @@ class ClusterRun {
   }
 
   #auditPart(): StateDocument["audit"] {
-    const before = this.#before.audit;
+    const before = this.#run.before.audit;
     const complete = this.#shortfalls.length === 0 && this.#discovery !== null;
     const unread: Unread[] = this.#shortfalls.map((one) => ({
       ...one,
       since:
         before?.unread.find((old) => old.scope === one.scope && old.code === one.code)?.since ??
-        this.#now,
+        this.#run.now,
     }));
     return {
       ...before,
-      startedAt: this.#now,
-      finishedAt: formatMs(this.#ports.clock.nowMs()),
+      startedAt: this.#run.now,
+      finishedAt: formatMs(this.#run.ports.clock.nowMs()),
       complete,
-      lastCompleteAt: complete ? this.#now : (before?.lastCompleteAt ?? null),
-      lastReachedAt: this.#reached ? this.#now : (before?.lastReachedAt ?? null),
+      lastCompleteAt: complete ? this.#run.now : (before?.lastCompleteAt ?? null),
+      lastReachedAt: this.#reached ? this.#run.now : (before?.lastReachedAt ?? null),
       unread,
-      secrets: this.#discovery?.seen ?? this.#before.audit?.secrets ?? 0,
-      foreign: foreignCount(this.#state),
-      recipients: [...this.#target.settings.recipients],
+      secrets: this.#discovery?.seen ?? this.#run.before.audit?.secrets ?? 0,
+      foreign: foreignCount(this.#run.state),
+      recipients: [...this.#run.target.settings.recipients],
     };
   }
 
@@ -268,8 +259,8 @@ class ClusterRun {
       this.#only === null ? null : { ...ofNamespace(state, this.#only), audit: this.#auditPart() };
     return {
       cluster: state.cluster,
-      title: this.#target.title,
-      server: this.#target.server,
+      title: this.#run.target.title,
+      server: this.#run.target.server,
       complete:
         (confined ?? state).audit?.complete === true && unsaved === null && this.#replaced === null,
       state,
@@ -277,17 +268,17 @@ class ClusterRun {
       // Where another run wrote meanwhile, its state was merged in, and there may be more to say.
       findings:
         confined !== null
-          ? evaluateState(confined, this.#nowMs, this.#now)
+          ? evaluateState(confined, this.#run.nowMs, this.#run.now)
           : this.#finished?.state === state
             ? this.#finished.found
-            : evaluateState(state, this.#nowMs, this.#now),
+            : evaluateState(state, this.#run.nowMs, this.#run.now),
       scopes: this.#discovery?.scopes ?? [],
       skipped: [
         ...foreignKeys(confined ?? state).map((key) => ({ key, reason: "private_ca" as const })),
         ...[...(this.#discovery?.skipped ?? [])].map(([key, reason]) => ({ key, reason })),
       ].toSorted((a, b) => (a.key < b.key ? -1 : 1)),
       copies: this.#secretPass.backups.counts,
-      stats: statsOf(this.#target),
+      stats: statsOf(this.#run.target),
       unsaved,
     };
   }

@@ -7,6 +7,7 @@ import type { BlobStore, Sealer, StateStore } from "../../ports/stores.ts";
 import type { Clock, Progress, Timer } from "../../ports/runtime.ts";
 import type { ClusterReader, ClusterDiagnosis } from "../../ports/cluster.ts";
 import type { RenewalInfoSource, TransparencySource } from "../../ports/outside.ts";
+import type { StateDocument } from "../../state/document.ts";
 import type { RevocationLists } from "../revocation.ts";
 
 export interface JudgeKit {
@@ -22,6 +23,14 @@ export interface JudgeKit {
   readonly verifier: Verifier;
   /** Changes whenever a verdict could: version of the judge, digest of the anchors. */
   readonly version: string;
+}
+
+export interface Shortfall {
+  readonly scope: string;
+  readonly code: string;
+  readonly message: string;
+  /** Of a namespace that may not be listed. */
+  readonly namespaceExists?: true;
 }
 
 export interface AuditSettings {
@@ -68,6 +77,18 @@ export interface AuditTarget {
    * `null`: all that the settings name.
    */
   readonly only?: string | null;
+}
+
+/** One audit of one cluster, which changes `state` and leaves `before` as it was stored. */
+export interface AuditRun {
+  readonly target: AuditTarget;
+  readonly ports: AuditPorts;
+  readonly before: StateDocument;
+  readonly state: StateDocument;
+  readonly nowMs: number;
+  readonly now: string;
+  /** What could not be read or backed up: the audit is incomplete. */
+  shortfall(shortfall: Shortfall): void;
 }
 
 /** What is asked of others than the cluster; each part `null` where it isn't switched on. */

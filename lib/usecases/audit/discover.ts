@@ -9,7 +9,7 @@ import { classify, type ClassifyOptions, own } from "../../secret/shapes.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { secretEntries, standingRecord, standingSecrets } from "../../state/secrets.ts";
-import type { AuditTarget } from "./context.ts";
+import type { AuditTarget, Shortfall } from "./context.ts";
 import { type WriterHint, writerHint } from "./observe/writers.ts";
 
 export interface Wanted {
@@ -19,14 +19,6 @@ export interface Wanted {
   readonly type: string | null;
   /** It can hold an ACME account key under which certificates in other Secrets are issued. */
   readonly holdsAccounts: boolean;
-}
-
-export interface Shortfall {
-  readonly scope: string;
-  readonly code: string;
-  readonly message: string;
-  /** Of a namespace that may not be listed. */
-  readonly namespaceExists?: true;
 }
 
 export interface Discovery {

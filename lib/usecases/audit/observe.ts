@@ -16,14 +16,19 @@ import {
 import type { SourceStatus } from "../../state/signals.ts";
 import { type Evidence, mergeEvidence, NO_EVIDENCE } from "../../ratelimit/evidence.ts";
 import { boundClaims } from "../../ratelimit/log/claims.ts";
-import type { ClusterDiagnosis, PodFacts } from "../../ports/cluster.ts";
+import type { PodFacts } from "../../ports/cluster.ts";
 import type { Timer } from "../../ports/runtime.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { reviewAccess } from "./observe/access.ts";
-import type { ObserveContext } from "./observe/context.ts";
 import { readEvents } from "./observe/events.ts";
 import { readLogs } from "./observe/logs.ts";
-import { readBefore, statusCode, statusOf } from "./observe/sourcestatus.ts";
+import {
+  lastStatus,
+  type ObserveContext,
+  readBefore,
+  statusCode,
+  statusOf,
+} from "./observe/sourcestatus.ts";
 import {
   OPERATOR_SELECTOR,
   PROXY_SELECTOR,
@@ -32,10 +37,7 @@ import {
   writersOf,
 } from "./observe/writers.ts";
 
-export interface ObserveOptions {
-  readonly diagnosis: ClusterDiagnosis;
-  readonly issuers: ObserveContext["issuers"];
-  readonly nowMs: number;
+export interface ObserveOptions extends Pick<ObserveContext, "diagnosis" | "issuers" | "nowMs"> {
   /** How long it may take; without a timer only what it asks is bounded. */
   readonly budgetMs: number;
   readonly timer: Timer | null;
@@ -83,7 +85,7 @@ async function listPods(
   context: ObserveContext,
   gathered: Gathered,
 ): Promise<PodFacts[]> {
-  const { diagnosis, nowMs, before, signal } = context;
+  const { diagnosis, signal } = context;
   const asks = new Map<string, { namespace: string; selector: string }>();
   for (const { namespace, shape } of writers) {
     const selector = shape === "operator" ? OPERATOR_SELECTOR : PROXY_SELECTOR;
@@ -92,10 +94,8 @@ async function listPods(
   const found = await Promise.all(
     [...asks.values()].map(async ({ namespace, selector }): Promise<readonly PodFacts[]> => {
       const scope = `${namespace}, pods ${selector}`;
-      const last =
-        before.looks.find((look) => look.source === "logs" && look.scope === scope) ?? null;
       const look = (code: string, unread: string | null = null): SourceStatus =>
-        statusOf("logs", scope, nowMs, last, { code, unread });
+        statusOf(context, "logs", scope, { code, unread });
       try {
         const { items, more } = await diagnosis.listPods(namespace, selector, signal);
         if (more) gathered.add({ looks: [look("too_much", "pods after the first page")] });
@@ -146,14 +146,12 @@ function leftOut(
   });
   return expected
     .filter(({ source, scope }) => !seen.has(`${source} ${scope}`))
-    .map(({ source, scope }) => {
-      const last =
-        before.looks.find((look) => look.source === source && look.scope === scope) ?? null;
-      return statusOf(source, scope, nowMs, last, {
+    .map(({ source, scope }) =>
+      statusOf({ before, nowMs }, source, scope, {
         code: "timeout",
-        ...readBefore(last),
-      });
-    });
+        ...readBefore(lastStatus(before, source, scope)),
+      }),
+    );
 }
 
 /**
@@ -175,11 +173,7 @@ export async function observe(
     const finished = new AbortController();
     const signal =
       options.signal === undefined ? over.signal : AbortSignal.any([over.signal, options.signal]);
-    const work = ask(
-      writers,
-      { diagnosis: options.diagnosis, issuers: options.issuers, state, before, nowMs, signal },
-      gathered,
-    ).then(
+    const work = ask(writers, { ...options, state, before, signal }, gathered).then(
       () => true,
       () => false,
     );

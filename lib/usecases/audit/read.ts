@@ -7,7 +7,8 @@ import pLimit from "p-limit";
 import { isCertkeepError } from "../../error.ts";
 import type { ClusterReader, Scope } from "../../ports/cluster.ts";
 import { secretKey, type Secret, type SecretMeta } from "../../secret/secret.ts";
-import type { Discovery, Shortfall, Wanted } from "./discover.ts";
+import type { Shortfall } from "./context.ts";
+import type { Discovery, Wanted } from "./discover.ts";
 
 export interface ReadTasks {
   take(key: string, secret: Secret): Promise<void>;

@@ -5,7 +5,6 @@
 import { formatMs } from "../../certificate/time.ts";
 import type { Secret, SecretMeta } from "../../secret/secret.ts";
 import { forgettingMs } from "../../state/ahead.ts";
-import type { StateDocument } from "../../state/document.ts";
 import {
   forgetSecret,
   lastRecord,
@@ -15,41 +14,24 @@ import {
   standingSecrets,
 } from "../../state/secrets.ts";
 import { BackupRun } from "./backup.ts";
-import type { AuditPorts, AuditTarget } from "./context.ts";
-import { discover, type Discovery, type Shortfall } from "./discover.ts";
+import type { AuditRun } from "./context.ts";
+import { discover, type Discovery } from "./discover.ts";
 import { classifyLosses, markMassLoss } from "./loss.ts";
 import { asksIssuers, lacksPointers } from "./outside.ts";
 import { readWanted } from "./read.ts";
 import { recordSecret, type RecordContext } from "./record.ts";
 
-export interface SecretPassOptions {
-  readonly target: AuditTarget;
-  readonly ports: AuditPorts;
-  readonly before: StateDocument;
-  readonly state: StateDocument;
-  readonly nowMs: number;
-  readonly now: string;
-  shortfall(shortfall: Shortfall): void;
-}
-
 export class SecretPass {
   readonly backups: BackupRun;
-  readonly #options: SecretPassOptions;
+  readonly #run: AuditRun;
   readonly #recording: Omit<RecordContext, "lost">;
   readonly #absentKeys = new Set<string>();
 
-  constructor(options: SecretPassOptions) {
-    const { target, ports, before, state, nowMs, now } = options;
+  constructor(run: AuditRun) {
+    const { target, ports, before, state, nowMs, now } = run;
     const { operatorNamespace, operatorSecret, secrets } = target.settings;
-    const reported = new Set<string>();
-    this.#options = options;
-    this.backups = new BackupRun({
-      ...{ ports, settings: target.settings, before, state, nowMs, now },
-      failed: ({ code, message }) => {
-        if (!reported.has(code)) options.shortfall({ scope: "backups", code, message });
-        reported.add(code);
-      },
-    });
+    this.#run = run;
+    this.backups = new BackupRun(run);
     this.#recording = {
       kit: ports.kit,
       settings: target.settings,
@@ -71,7 +53,7 @@ export class SecretPass {
   }
 
   async run(): Promise<Discovery> {
-    const { target, ports, before } = this.#options;
+    const { target, ports, before } = this.#run;
     const discovery = await discover(
       target,
       before,
@@ -82,7 +64,7 @@ export class SecretPass {
       take: (key, secret) => this.#take(key, secret),
       unchanged: (key, stamp) => this.#isUnchanged(key, stamp),
       absent: (key) => this.#absent(key, discovery),
-      unread: (shortfall) => this.#options.shortfall(shortfall),
+      unread: (shortfall) => this.#run.shortfall(shortfall),
       step: (done, total) => ports.progress.step(`reading ${target.title}`, done, total),
       signal: ports.signal,
     });
@@ -90,19 +72,19 @@ export class SecretPass {
   }
 
   #isUnchanged(key: string, meta: Pick<SecretMeta, "uid" | "resourceVersion">): boolean {
-    const record = standingRecord(this.#options.before, key);
+    const record = standingRecord(this.#run.before, key);
     return (
       record !== undefined &&
       record.uid === meta.uid &&
       record.resourceVersion === meta.resourceVersion &&
       record.judgedWith === this.#recording.judgedWith &&
       this.backups.isBackedUp(record) &&
-      !(asksIssuers(this.#options.ports) && lacksPointers(record))
+      !(asksIssuers(this.#run.ports) && lacksPointers(record))
     );
   }
 
   #absent(key: string, discovery: Discovery): void {
-    const { target, before } = this.#options;
+    const { target, before } = this.#run;
     const { operatorNamespace, operatorSecret, secrets } = target.settings;
     if (discovery.toRead.has(key) || !discovery.covered(key.slice(0, key.indexOf("/"))))
       this.#absentKeys.add(key);
@@ -111,7 +93,7 @@ export class SecretPass {
       secrets.includes(key) &&
       key !== `${operatorNamespace}/${operatorSecret}`
     )
-      this.#options.shortfall({
+      this.#run.shortfall({
         scope: `Secret ${key}`,
         code: "cluster_not_found",
         message:
@@ -121,7 +103,7 @@ export class SecretPass {
   }
 
   async #take(key: string, secret: Secret): Promise<void> {
-    const { before, state } = this.#options;
+    const { before, state } = this.#run;
     const previous = lastRecord(before, key) ?? null;
     const { record, candidates } = await recordSecret(secret, previous, {
       ...this.#recording,
@@ -135,7 +117,7 @@ export class SecretPass {
 
   /** What is missing by now, and why; only of what was listed whole or asked for by name. */
   async conclude(discovery: Discovery): Promise<void> {
-    const { target, before, state, now, nowMs } = this.#options;
+    const { target, before, state, now, nowMs } = this.#run;
     for (const key of discovery.outOfScope) forgetSecret(state, key);
     const missing = new Set(this.#absentKeys);
     for (const { key, namespace, record } of standingSecrets(before)) {

@@ -11,8 +11,7 @@ import { sampleOf } from "../../../ratelimit/log/line.ts";
 import { parseMsOrNull } from "../../../certificate/time.ts";
 import type { PodFacts } from "../../../ports/cluster.ts";
 import type { AccessAnswer, SourceStatus } from "../../../state/signals.ts";
-import type { ObserveContext } from "./context.ts";
-import { statusOf, statusCode } from "./sourcestatus.ts";
+import { type ObserveContext, statusCode, statusOf } from "./sourcestatus.ts";
 import { type Writer, type WrittenShape, writes } from "./writers.ts";
 
 const ASKS_AT_ONCE = 8;
@@ -120,11 +119,8 @@ export async function reviewAccess(
     reviews.note(writer.namespace, accountOf(writer, pods) === null ? "no_pod" : null);
   done({
     looks: [...reviews.codes].map(([namespace, code]) => {
-      const last =
-        before.looks.find(({ source, scope }) => source === "access" && scope === namespace) ??
-        null;
       const unread = code === "no_pod" ? "Secrets whose pods aren't found" : null;
-      return statusOf("access", namespace, nowMs, last, { code, unread });
+      return statusOf(context, "access", namespace, { code, unread });
     }),
     answers: [],
   });

@@ -8,10 +8,10 @@
  */
 import { CertkeepError } from "../../../error.ts";
 import { LogReader, type LogReading } from "../../../ratelimit/log/reader.ts";
-import type { ClusterDiagnosis, LogQuery } from "../../../ports/cluster.ts";
+import type { LogQuery } from "../../../ports/cluster.ts";
 import { count } from "../../../report/text.ts";
 import type { SourceStatus } from "../../../state/signals.ts";
-import { statusOf } from "./sourcestatus.ts";
+import { type ObserveContext, statusOf } from "./sourcestatus.ts";
 
 export interface ContainerTarget {
   readonly namespace: string;
@@ -32,14 +32,11 @@ export interface ContainerRead {
   readonly wholeFromMs: number | null;
 }
 
-export interface ContainerContext {
-  readonly diagnosis: ClusterDiagnosis;
-  readonly nowMs: number;
-  readonly before: SourceStatus | null;
+interface ContainerContext extends ObserveContext {
+  readonly last: SourceStatus | null;
   /** Bytes that may still be taken in; asked before each read. */
   allowance(): number;
   spend(bytes: number): void;
-  readonly signal: AbortSignal;
 }
 
 /** What a log says of longer ago changes no limit any more. */
@@ -111,7 +108,7 @@ export async function readContainer(
   target: ContainerTarget,
   context: ContainerContext,
 ): Promise<ContainerRead> {
-  const { nowMs, before } = context;
+  const { nowMs, last: before } = context;
   const { startedMs, restarts } = target;
   const metMs = before?.lineMs ?? null;
   const sinceMs =
@@ -123,7 +120,7 @@ export async function readContainer(
     : null;
   const current = await readPiece(target, context, metMs, { sinceMs });
   const end = (code: string | null, unread: string | null, lineMs: number | null): SourceStatus =>
-    statusOf("logs", scopeOf(target), nowMs, before, { code, unread, lineMs, restarts });
+    statusOf(context, "logs", scopeOf(target), { code, unread, lineMs, restarts });
   if (current === null)
     return {
       status:

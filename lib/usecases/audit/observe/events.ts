@@ -7,8 +7,7 @@ import pLimit from "p-limit";
 import { sampleOf } from "../../../ratelimit/log/line.ts";
 import type { EventFacts } from "../../../ports/cluster.ts";
 import type { EventSignal, SourceStatus } from "../../../state/signals.ts";
-import type { ObserveContext } from "./context.ts";
-import { statusOf, statusCode } from "./sourcestatus.ts";
+import { type ObserveContext, statusCode, statusOf } from "./sourcestatus.ts";
 import type { Writer } from "./writers.ts";
 
 const ASKS_AT_ONCE = 4;
@@ -17,27 +16,10 @@ const SELECTOR = "type=Warning";
 /** Of the state store (ipn/store/kubestore) and of the operator's Ingresses. */
 const TOLD = /^(?:Tailscaled?State[A-Za-z]{1,60}|HTTPSNotEnabled)$/;
 
-function signOf({
-  namespace,
-  kind,
-  name,
-  type,
-  reason,
-  message,
-  count,
-  firstMs,
-  lastMs,
-}: EventFacts): EventSignal {
-  return {
-    namespace,
-    object: `${kind}/${name}`,
-    type,
-    reason,
-    message: sampleOf(message),
-    count,
-    firstMs,
-    lastMs,
-  };
+function signOf({ kind, name, message, ...event }: EventFacts): EventSignal {
+  const { namespace, type, reason, count, firstMs, lastMs } = event;
+  const object = `${kind}/${name}`;
+  return { namespace, object, type, reason, message: sampleOf(message), count, firstMs, lastMs };
 }
 
 function namespacesOf(writers: readonly Writer[]): readonly string[] {
@@ -54,33 +36,23 @@ export async function readEvents(
   context: ObserveContext,
   done: (look: SourceStatus, events: readonly EventSignal[]) => void,
 ): Promise<void> {
-  const { diagnosis, nowMs, before, signal } = context;
+  const { diagnosis, signal } = context;
   const limit = pLimit(ASKS_AT_ONCE);
   await Promise.all(
     namespacesOf(writers).map((namespace, i) =>
       limit(async () => {
-        const last =
-          before.looks.find(({ source, scope }) => source === "events" && scope === namespace) ??
-          null;
+        const look = (code: string | null, unread: string | null = null): SourceStatus =>
+          statusOf(context, "events", namespace, { code, unread });
         if (i >= MAX_NAMESPACES || signal.aborted)
-          return done(
-            statusOf("events", namespace, nowMs, last, {
-              code: signal.aborted ? "timeout" : "too_much",
-            }),
-            [],
-          );
+          return done(look(signal.aborted ? "timeout" : "too_much"), []);
         try {
           const { items, more } = await diagnosis.listEvents(namespace, SELECTOR, signal);
-          const look = statusOf(
-            "events",
-            namespace,
-            nowMs,
-            last,
-            more ? { code: "too_much", unread: "warnings after the first page" } : { code: null },
+          done(
+            more ? look("too_much", "warnings after the first page") : look(null),
+            items.filter(({ reason }) => TOLD.test(reason)).map(signOf),
           );
-          done(look, items.filter(({ reason }) => TOLD.test(reason)).map(signOf));
         } catch (error) {
-          done(statusOf("events", namespace, nowMs, last, { code: statusCode(error) }), []);
+          done(look(statusCode(error)), []);
         }
       }),
     ),

@@ -18,9 +18,8 @@ import type { SecretRecord, StateDocument } from "../../../state/document.ts";
 import type { LogSignal, SourceStatus } from "../../../state/signals.ts";
 import { standingSecrets } from "../../../state/secrets.ts";
 import { type ContainerRead, type ContainerTarget, readContainer, scopeOf } from "./container.ts";
-import type { ObserveContext } from "./context.ts";
 import { issuerOfClaims } from "./issuer.ts";
-import { readBefore, statusCode, statusOf } from "./sourcestatus.ts";
+import { type ObserveContext, readBefore, statusCode, statusOf } from "./sourcestatus.ts";
 import { containerOf, mayIssue, type Writer, writes } from "./writers.ts";
 
 const PODS_AT_ONCE = 4;
@@ -146,24 +145,22 @@ export async function readLogs(
   context: ObserveContext,
   done: (part: LogsRead) => void,
 ): Promise<void> {
-  const { nowMs, signal, before } = context;
+  const { signal, before } = context;
   let left = ALL_BYTES;
   const read = async (log: PodLog, index: number): Promise<void> => {
     const { target, last } = log;
     const skip = (code: string): void => {
-      const status = statusOf("logs", scopeOf(target), nowMs, last, { code, ...readBefore(last) });
+      const status = statusOf(context, "logs", scopeOf(target), { code, ...readBefore(last) });
       done({ looks: [status], signs: [], evidence: NO_EVIDENCE });
     };
     if (index >= MAX_PODS || left <= 0) return skip("too_much");
     if (signal.aborted) return skip("timeout");
     try {
       const found = await readContainer(target, {
-        diagnosis: context.diagnosis,
-        nowMs,
-        before: last,
+        ...context,
+        last,
         allowance: () => Math.max(1, Math.min(LOG_BYTES, left)),
         spend: (bytes) => (left -= bytes),
-        signal,
       });
       done({
         looks: [found.status],

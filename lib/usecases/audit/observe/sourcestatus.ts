@@ -3,7 +3,22 @@
  * before. Pure.
  */
 import { isCertkeepError } from "../../../error.ts";
+import type { Issuer } from "../../../issuer/issuers.ts";
+import type { ClusterDiagnosis } from "../../../ports/cluster.ts";
+import type { StateDocument } from "../../../state/document.ts";
+import type { Observations } from "../../../state/observations.ts";
 import type { StatusSource, SourceStatus } from "../../../state/signals.ts";
+
+/** What each part of an observation is given. */
+export interface ObserveContext {
+  readonly diagnosis: ClusterDiagnosis;
+  readonly state: StateDocument;
+  /** What earlier audits observed. */
+  readonly before: Observations;
+  readonly issuers: readonly Pick<Issuer, "id" | "directory">[];
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
  * A failure in the words of a look. What is no failure of the cluster's must not cost an audit: it
@@ -34,30 +49,37 @@ export interface StatusParts {
 }
 
 /** Of a log, what the next read goes on from where this one failed. */
-export function readBefore(
-  last: SourceStatus | null | undefined,
-): Pick<StatusParts, "lineMs" | "restarts"> {
+export function readBefore(last: SourceStatus | null): Pick<StatusParts, "lineMs" | "restarts"> {
+  const { lineMs, restarts } = last ?? {};
   return {
-    ...(last?.lineMs === undefined ? {} : { lineMs: last.lineMs }),
-    ...(last?.restarts === undefined ? {} : { restarts: last.restarts }),
+    ...(lineMs === undefined ? {} : { lineMs }),
+    ...(restarts === undefined ? {} : { restarts }),
   };
+}
+
+export function lastStatus(
+  before: Observations,
+  source: StatusSource,
+  scope: string,
+): SourceStatus | null {
+  return before.looks.find((look) => look.source === source && look.scope === scope) ?? null;
 }
 
 /** The look of now, with since when it isn't whole by the one before. */
 export function statusOf(
+  { before, nowMs }: Pick<ObserveContext, "before" | "nowMs">,
   source: StatusSource,
   scope: string,
-  nowMs: number,
-  before: SourceStatus | null,
   { code, unread = null, ...read }: StatusParts,
 ): SourceStatus {
+  const last = lastStatus(before, source, scope);
   return {
     source,
     scope,
     askedMs: nowMs,
-    wholeMs: code === null ? nowMs : (before?.wholeMs ?? null),
+    wholeMs: code === null ? nowMs : (last?.wholeMs ?? null),
     code,
-    sinceMs: code === null ? null : before?.code === code ? (before.sinceMs ?? nowMs) : nowMs,
+    sinceMs: code === null ? null : last?.code === code ? (last.sinceMs ?? nowMs) : nowMs,
     unread,
     ...read,
   };
