@@ -18,7 +18,6 @@ import type { SecretPlace } from "../ports/cluster.ts";
 import { lastRecord } from "../state/secrets.ts";
 import type { ClusterIdentity } from "../state/identity.ts";
 import type {
-  RestoredItem,
   RestorePorts,
   RestoreReport,
   RestoreRequest,
@@ -34,7 +33,13 @@ import { deniedWrites } from "./restore/permissions.ts";
 import { createReplacedKeeper, recipientsOf } from "./restore/replaced.ts";
 import { createRevocationAsker } from "./restore/open.ts";
 import { findSource, type Source } from "./restore/source.ts";
-import { restoreSecret, settled, type WriteContext } from "./restore/write.ts";
+import {
+  type Results,
+  restoreSecret,
+  settled,
+  tasksOf,
+  type WriteContext,
+} from "./restore/write.ts";
 
 const WRITES_AT_ONCE = 16;
 /**
@@ -193,7 +198,7 @@ class RestoreRun {
   readonly #request: RestoreRequest;
   readonly #ports: RestorePorts;
   readonly #gathered: Gathered;
-  readonly #results = new Map<number, RestoredItem>();
+  readonly #results: Results = new Map();
   readonly #events: string[] = [];
   #interrupted = false;
   #pinned = false;
@@ -209,13 +214,17 @@ class RestoreRun {
     this.#ports = ports;
     this.#gathered = gathered;
     for (const [write, message] of gathered.denied)
-      for (const index of write.items) this.#refuse(index, message);
+      for (const [index, { wanted, item }] of this.#tasks().entries())
+        if (write.items.includes(index))
+          this.#results.set(wanted, {
+            ...{ item, message },
+            outcome: "refused",
+            code: "cluster_forbidden",
+          });
   }
 
-  #refuse(index: number, message: string): void {
-    const item = this.#gathered.plan.items[index];
-    if (item === undefined) return;
-    this.#results.set(index, { item, outcome: "refused", message, code: "cluster_forbidden" });
+  #tasks(): ReturnType<typeof tasksOf> {
+    return tasksOf(this.#gathered.wanted, this.#gathered.plan);
   }
 
   #stopped(): boolean {
@@ -223,7 +232,7 @@ class RestoreRun {
   }
 
   #context(): WriteContext {
-    const { source, wanted, live, options } = this.#gathered;
+    const { source, live, options } = this.#gathered;
     const { writer } = this.#target;
     const rehearse = this.#request.mode === "rehearse";
     const made = new Map<string, Promise<void>>();
@@ -237,7 +246,6 @@ class RestoreRun {
     return {
       writer,
       live,
-      wanted,
       options,
       source,
       keeper: createReplacedKeeper(source, this.#target, this.#ports),
@@ -261,6 +269,7 @@ class RestoreRun {
       this.#pinned = true;
     }
     const context = this.#context();
+    const tasks = this.#tasks();
     const limit = pLimit(WRITES_AT_ONCE);
     let done = 0;
     await Promise.all(
@@ -272,8 +281,8 @@ class RestoreRun {
               this.#interrupted = true;
               return;
             }
-            for (const [index, item] of await restoreSecret(plan, write, context))
-              this.#results.set(index, item);
+            for (const [wanted, item] of await restoreSecret(tasks, write, context))
+              this.#results.set(wanted, item);
             progress.step("restoring", (done += 1), plan.writes.length - denied.size);
           }),
         ),
@@ -282,9 +291,8 @@ class RestoreRun {
 
   /** Waits for what owners still make, if that was asked for. */
   async follow(): Promise<void> {
-    const { plan } = this.#gathered;
-    const waiting = plan.items.flatMap((item, index) =>
-      item.rule === "later" && item.version !== null ? [index] : [],
+    const waiting = this.#tasks().flatMap(({ wanted, item }) =>
+      item.rule === "later" && item.version !== null ? [wanted] : [],
     );
     const { followMs } = this.#request;
     if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply") return;
@@ -323,9 +331,9 @@ class RestoreRun {
       server: this.#target.server,
       mode: this.#request.mode,
       warnings: plan.warnings,
-      items: plan.items.map(
-        (item, index) =>
-          this.#results.get(index) ??
+      items: this.#tasks().map(
+        ({ wanted, item }) =>
+          this.#results.get(wanted) ??
           (planned && item.rule === "restore"
             ? { item, outcome: "planned", message: null, code: null }
             : settled(item)),

@@ -8,9 +8,9 @@ import { itemTitle } from "../../report/phrases/plan.ts";
 import { planRestore } from "../../restoreplan/plan.ts";
 import type { Wanted } from "../../restoreplan/view.ts";
 import { secretKey, type Secret } from "../../secret/secret.ts";
-import type { RestoredItem, RestoreTarget } from "./context.ts";
+import type { RestoreTarget } from "./context.ts";
 import { MANAGED_SELECTOR } from "./live.ts";
-import { restoreSecret, settled, type WriteContext } from "./write.ts";
+import { type Results, restoreSecret, settled, tasksOf, type WriteContext } from "./write.ts";
 
 /** Between two listings where there is no watch. */
 const POLL_MS = 250;
@@ -25,12 +25,12 @@ export interface FollowContext {
 }
 
 export async function follow(
-  waiting: readonly number[],
-  results: Map<number, RestoredItem>,
+  waiting: readonly Wanted[],
+  results: Results,
   context: FollowContext,
 ): Promise<void> {
   const open = new Set(waiting);
-  const { ports, wanted } = context.write;
+  const { ports } = context.write;
   const over = new AbortController();
   const stop = (): void => over.abort();
   ports.signal?.addEventListener("abort", stop, { once: true });
@@ -54,7 +54,7 @@ export async function follow(
         stop();
       });
   };
-  const namespaces = new Set(waiting.map((index) => wanted[index]?.namespace ?? ""));
+  const namespaces = new Set(waiting.map(({ namespace }) => namespace));
   await Promise.all(
     [...namespaces].map((namespace) => watchNamespace(namespace, take, over.signal, context)),
   );
@@ -68,46 +68,29 @@ export async function follow(
 /** Restores into a Secret that was just seen what is `open` in it. */
 async function fill(
   secret: Secret,
-  open: Set<number>,
-  results: Map<number, RestoredItem>,
+  open: Set<Wanted>,
+  results: Results,
   { write, event }: FollowContext,
 ): Promise<void> {
-  const { wanted } = write;
   await write.live.take(secret);
-  const indexes = [...open].filter((index) => wanted[index]?.namespace === secret.namespace);
-  const plan = planRestore(
-    indexes.map((index) => wanted[index] as Wanted),
-    write.live,
-    write.options,
-  );
+  const here = [...open].filter(({ namespace }) => namespace === secret.namespace);
+  const plan = planRestore(here, write.live, write.options);
+  const tasks = tasksOf(here, plan);
   for (const one of plan.writes.filter(
     ({ namespace, name }) => namespace === secret.namespace && name === secret.name,
   )) {
-    const own = one.items.map((at) => indexes[at] ?? -1);
-    const outcome = await restoreSecret(
-      { ...plan, items: sparse(indexes, plan.items) },
-      { ...one, items: own },
-      write,
-    );
-    for (const [index, item] of outcome) {
-      results.set(index, item);
-      if (item.outcome === "done" || item.outcome === "kept") open.delete(index);
+    for (const [wanted, item] of await restoreSecret(tasks, one, write)) {
+      results.set(wanted, item);
+      if (item.outcome === "done" || item.outcome === "kept") open.delete(wanted);
       if (item.outcome === "done")
         event(`Secret ${one.namespace}/${one.name}: ${itemTitle(item.item)} restored`);
     }
   }
-  for (const [at, item] of plan.items.entries()) {
-    const index = indexes[at] ?? -1;
-    if (!open.has(index) || item.rule === "later" || item.rule === "restore") continue;
-    results.set(index, settled(item));
-    if (item.rule === "keep") open.delete(index);
+  for (const { wanted, item } of tasks) {
+    if (!open.has(wanted) || item.rule === "later" || item.rule === "restore") continue;
+    results.set(wanted, settled(item));
+    if (item.rule === "keep") open.delete(wanted);
   }
-}
-
-function sparse<T>(indexes: readonly number[], items: readonly T[]): T[] {
-  const all: T[] = [];
-  for (const [at, index] of indexes.entries()) all[index] = items[at] as T;
-  return all;
 }
 
 async function watchNamespace(

@@ -22,7 +22,6 @@ const PLANS = 4;
 export interface WriteContext {
   readonly writer: ClusterWriter;
   readonly live: LiveCluster;
-  readonly wanted: readonly Wanted[];
   readonly options: PlanOptions;
   readonly source: Source;
   readonly keeper: ReplacedKeeper;
@@ -45,52 +44,63 @@ export function settled(item: PlanItem, message: string | null = null): Restored
   return { item, outcome: OUTCOME_OF_RULE[item.rule], message, code: null };
 }
 
-function copyOf(wanted: Wanted | undefined, item: PlanItem): OpenedCopy | null {
-  return wanted?.copies.find(({ version }) => version === item.version) ?? null;
+/** What was asked for, and what is planned for it. */
+interface Task {
+  readonly wanted: Wanted;
+  readonly item: PlanItem;
 }
 
-/**
- * Carries out one write of `plan`. @returns what became of its items, by their index in
- * `context.wanted`
- */
+/** What became of what was asked for. */
+export type Results = Map<Wanted, RestoredItem>;
+
+/** What each item of a plan was asked as. */
+export function tasksOf(wanted: readonly Wanted[], { items }: RestorePlan): Task[] {
+  return wanted.flatMap((one, index) => {
+    const item = items[index];
+    return item === undefined ? [] : [{ wanted: one, item }];
+  });
+}
+
+function copyOf({ wanted, item }: Task): OpenedCopy | null {
+  return wanted.copies.find(({ version }) => version === item.version) ?? null;
+}
+
+/** Carries out one write of the plan for `planned`. */
 export async function restoreSecret(
-  plan: RestorePlan,
+  planned: readonly Task[],
   write: SecretWrite,
   context: WriteContext,
-): Promise<Map<number, RestoredItem>> {
-  const indexes = write.items;
-  let current: { readonly items: readonly PlanItem[]; readonly write: SecretWrite | null } = {
-    items: indexes.map((index) => plan.items[index] as PlanItem),
-    write,
-  };
+): Promise<Results> {
+  let tasks = planned.filter((_, index) => write.items.includes(index));
+  let now: SecretWrite | null = write;
   let note: string | null = null;
   for (let attempt = 1; ; attempt += 1) {
-    const { items, write: now } = current;
-    if (now === null) return results(indexes, items, note, null);
-    const there = context.live.at(now.namespace, now.name);
-    const before = there.state === "present" ? there.secret : null;
-    const confirmed = (): Promise<Map<number, RestoredItem>> =>
-      confirm(now, { items, indexes, note, before }, context);
+    if (now === null) return results(tasks, note, null);
+    const attempted: Attempt = { write: now, tasks, note, before: presentAt(now, context) };
     try {
-      if ((await carryOut(now, items, indexes, context)) === "done") return await confirmed();
+      if ((await carryOut(attempted, context)) === "done") return await confirm(attempted, context);
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       // Whether it took effect is found out by looking; what can't be looked at has failed.
       if (MAYBE.has(error.code) && !context.rehearse && (await tookEffect(now, context)))
-        return await confirmed();
-      return results(indexes, items, error.message, error.code);
+        return await confirm(attempted, context);
+      return results(tasks, error.message, error.code);
     }
     if (attempt >= PLANS)
       return results(
-        indexes,
-        items,
+        tasks,
         `Another writer changed the Secret first, ${PLANS} times in a row. Run this again`,
         "cluster_conflict",
       );
     note =
       "Another writer changed the Secret in between, so this was planned again from what is there";
-    current = await replan(now, indexes, context);
+    [tasks, now] = await replan(now, tasks, context);
   }
+}
+
+function presentAt({ namespace, name }: SecretWrite, { live }: WriteContext): LiveSecret | null {
+  const there = live.at(namespace, name);
+  return there.state === "present" ? there.secret : null;
 }
 
 const MAYBE: ReadonlySet<string> = new Set([
@@ -100,39 +110,27 @@ const MAYBE: ReadonlySet<string> = new Set([
 ]);
 
 async function replan(
-  place: { readonly namespace: string; readonly name: string },
-  indexes: readonly number[],
-  { live, wanted, options }: Pick<WriteContext, "live" | "wanted" | "options">,
-): Promise<{ items: readonly PlanItem[]; write: SecretWrite | null }> {
+  place: SecretWrite,
+  tasks: readonly Task[],
+  { live, options }: WriteContext,
+): Promise<[Task[], SecretWrite | null]> {
   await live.refresh(place);
-  const plan = planRestore(
-    indexes.map((index) => wanted[index] as Wanted),
-    live,
-    options,
-  );
-  const [write, ...others] = plan.writes;
-  return {
-    items: plan.items,
-    write: write === undefined || others.length > 0 ? null : { ...write, items: indexes },
-  };
+  const wanted = tasks.map((task) => task.wanted);
+  const plan = planRestore(wanted, live, options);
+  const [write = null, ...others] = plan.writes;
+  return [tasksOf(wanted, plan), others.length > 0 ? null : write];
 }
 
-async function carryOut(
-  write: SecretWrite,
-  items: readonly PlanItem[],
-  indexes: readonly number[],
-  context: WriteContext,
-): Promise<WriteOutcome> {
-  const { writer, live, rehearse } = context;
+async function carryOut(attempt: Attempt, context: WriteContext): Promise<WriteOutcome> {
+  const { write, before: secret } = attempt;
+  const { writer, rehearse } = context;
   const dryRun = { dryRun: rehearse };
-  const there = live.at(write.namespace, write.name);
-  const secret = there.state === "present" ? there.secret : null;
   if (write.action === "create") {
     if (write.createNamespace) await context.makeNamespace(write.namespace);
     return createIn(write, context);
   }
   if (secret === null || secret.resourceVersion !== write.resourceVersion) return "conflict";
-  if (!rehearse) await sealReplaced(write, secret, items, indexes, context);
+  if (!rehearse) await sealReplaced(attempt, secret, context);
   if (write.action === "patch") {
     return writer.patchSecret(
       {
@@ -187,21 +185,16 @@ async function createIn(
 }
 
 async function sealReplaced(
-  write: SecretWrite,
+  { write, tasks }: Attempt,
   secret: LiveSecret,
-  items: readonly PlanItem[],
-  indexes: readonly number[],
-  context: WriteContext,
+  { source, keeper }: WriteContext,
 ): Promise<void> {
-  for (const [at, item] of items.entries()) {
-    const copy = item.rule === "restore" ? copyOf(context.wanted[indexes[at] ?? -1], item) : null;
+  for (const task of tasks) {
+    const copy = task.item.rule === "restore" ? copyOf(task) : null;
     const record =
-      copy === null ? null : replacedBy(context.source, secret, copy, write.action === "replace");
+      copy === null ? null : replacedBy(source, secret, copy, write.action === "replace");
     if (record !== null)
-      await context.keeper.keep(
-        record,
-        secret.pairs[record.header.fieldBase]?.verdict.valid === true,
-      );
+      await keeper.keep(record, secret.pairs[record.header.fieldBase]?.verdict.valid === true);
   }
 }
 
@@ -220,42 +213,37 @@ async function tookEffect(write: SecretWrite, { live }: WriteContext): Promise<b
 }
 
 interface Attempt {
-  readonly items: readonly PlanItem[];
-  readonly indexes: readonly number[];
+  readonly write: SecretWrite;
+  readonly tasks: readonly Task[];
   readonly note: string | null;
+  /** What the Secret was; `null`: there was none. */
   readonly before: LiveSecret | null;
 }
 
 async function confirm(
-  write: SecretWrite,
-  { items, indexes, note, before }: Attempt,
+  { write, tasks, note, before }: Attempt,
   context: WriteContext,
-): Promise<Map<number, RestoredItem>> {
-  if (context.rehearse) return results(indexes, items, note, null, "done");
+): Promise<Results> {
+  if (context.rehearse) return results(tasks, note, null, "done");
   let there: Awaited<ReturnType<LiveCluster["refresh"]>>;
   try {
     there = await context.live.refresh(write);
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
-    return results(
-      indexes,
-      items,
-      `Written, but it couldn't be read back: ${error.message}`,
-      error.code,
-    );
+    return results(tasks, `Written, but it couldn't be read back: ${error.message}`, error.code);
   }
   const after = there.state === "present" ? there.secret : null;
   return new Map(
-    items.map((item, at): [number, RestoredItem] => {
-      const index = indexes[at] ?? -1;
-      if (item.rule !== "restore") return [index, settled(item, note)];
-      const copy = copyOf(context.wanted[index], item);
+    tasks.map((task): [Wanted, RestoredItem] => {
+      const { wanted, item } = task;
+      if (item.rule !== "restore") return [wanted, settled(item, note)];
+      const copy = copyOf(task);
       if (after === null || copy === null)
-        return [index, failed(item, "Written, but missing again when it was read back")];
+        return [wanted, failed(item, "Written, but missing again when it was read back")];
       const took =
         item.fields.length === 0 ? isRecreated(before, write, after) : holdsCopy(copy, after);
       return [
-        index,
+        wanted,
         took ? { item, outcome: "done", message: note, code: null } : overwritten(item, after),
       ];
     }),
@@ -287,17 +275,17 @@ function isRecreated(before: LiveSecret | null, write: SecretWrite, after: LiveS
 }
 
 function results(
-  indexes: readonly number[],
-  items: readonly PlanItem[],
+  tasks: readonly Task[],
   message: string | null,
   code: string | null,
-  done: Outcome | null = null,
-): Map<number, RestoredItem> {
+  outcome: Outcome = "failed",
+): Results {
   return new Map(
-    items.map((item, at): [number, RestoredItem] => {
-      if (item.rule !== "restore")
-        return [indexes[at] ?? -1, settled(item, code === null ? message : null)];
-      return [indexes[at] ?? -1, { item, outcome: done ?? "failed", message, code }];
-    }),
+    tasks.map(({ wanted, item }) => [
+      wanted,
+      item.rule === "restore"
+        ? { item, outcome, message, code }
+        : settled(item, code === null ? message : null),
+    ]),
   );
 }
