@@ -132,6 +132,6 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
   );
 }
 
-function compare(a: string, b: string): number {
+export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

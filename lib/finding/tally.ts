@@ -117,3 +117,20 @@ export function tally(
     info: by("info"),
   };
 }
+
+export function sumTallies(tallies: readonly Tally[]): Tally {
+  const sum = (key: keyof Tally): number => tallies.reduce((total, one) => total + one[key], 0);
+  return {
+    certificates: sum("certificates"),
+    lost: sum("lost"),
+    ok: sum("ok"),
+    staging: sum("staging"),
+    unknown: sum("unknown"),
+    foreign: sum("foreign"),
+    copies: sum("copies"),
+    backedUp: sum("backedUp"),
+    critical: sum("critical"),
+    warning: sum("warning"),
+    info: sum("info"),
+  };
+}

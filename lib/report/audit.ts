@@ -2,7 +2,7 @@
  * The report of an audit for a terminal: the verdict in one line, then what needs a person. Pure.
  */
 import type { Finding } from "../finding/finding.ts";
-import type { Tally } from "../finding/tally.ts";
+import { sumTallies, type Tally } from "../finding/tally.ts";
 import type { SourceStatus } from "../state/signals.ts";
 import { type BudgetLevel, rateLimitLines } from "./budgets.ts";
 import { type Item, itemsOf } from "./items.ts";
@@ -11,7 +11,7 @@ import { plain } from "../plain.ts";
 import { sourceText } from "./phrases/missing.ts";
 import { type CertificateRow, certificateTable } from "./rows.ts";
 import { count, type Page, wrap } from "./text.ts";
-import { backupsText, ignoredNotes, problemsText, sumOf, sumTallies } from "./verdict.ts";
+import { backupsText, ignoredNotes, problemsText, sumOf } from "./verdict.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;

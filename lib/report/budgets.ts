@@ -3,13 +3,13 @@
  * media. Pure.
  */
 import type { Across } from "../finding/across.ts";
-import type { Finding } from "../finding/finding.ts";
+import { compare, type Finding } from "../finding/finding.ts";
 import { plain } from "../plain.ts";
 import type { Item } from "./items.ts";
 import { shortUtc } from "./part.ts";
 import { instantOf } from "../certificate/time.ts";
-import { count, type Page, tableLines, wrap } from "./text.ts";
-import { setPhrase } from "./phrases/limits.ts";
+import { count, headedTable, type Page, wrap } from "./text.ts";
+import { accountName } from "./phrases/limits.ts";
 import { type Budget, timelineOf } from "../ratelimit/budget.ts";
 import { type Account, accountOf } from "../ratelimit/ledger.ts";
 import { DAY_MS } from "../ratelimit/limit.ts";
@@ -83,7 +83,7 @@ function clustersOf(account: Account, single: Map<string, readonly string[]>): r
 function refusedLevel(budget: Budget, untilMs: number, clusters: readonly string[]): BudgetLevel {
   const nextSlotMs = Math.max(untilMs, budget.nextSlotMs ?? 0);
   return {
-    name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
+    name: accountName(budget),
     kind: budget.kind,
     remaining: 0,
     atLeast: 0,
@@ -109,7 +109,7 @@ function budgetLevel(
   const refusedMs = budget.claims.reduce((latest, { retryAtMs }) => Math.max(latest, retryAtMs), 0);
   if (refusedMs > across.atMs) return refusedLevel(budget, refusedMs, clustersOf(account, single));
   const level: BudgetLevel = {
-    name: budget.kind === "set" ? setPhrase(budget.key) : budget.key,
+    name: accountName(budget),
     kind: budget.kind,
     remaining: budget.atMost,
     atLeast: budget.atLeast,
@@ -142,10 +142,6 @@ export function budgetLevels(across: Across, which: "all" | "touched" = "all"): 
     if (which === "all" || budget.nextSlotMs !== null)
       levels.push(budgetLevel(across, budget, single));
   return levels;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const ESTIMATES = "Numbers left are estimates: certkeep can't see every issuance.";
@@ -199,19 +195,14 @@ function lowText({ remaining, capacity, nextSlotMs }: BudgetLevel, nowMs: number
 }
 
 function limitedName({ code, params }: Finding): string[] {
-  if (code === "rate_limited")
-    return params.by === "refusal"
-      ? [params.kind === "set" ? setPhrase(params.key) : params.key]
-      : [];
-  return "budget" in params
-    ? [params.budget.kind === "set" ? setPhrase(params.key) : params.key]
-    : [];
+  if (code === "rate_limited") return params.by === "refusal" ? [accountName(params)] : [];
+  return "budget" in params ? [accountName(params.budget)] : [];
 }
 
 /** Limits that are nearly used up, and how many aren't; nothing where no limit is known. */
 export function limitTable(
   levels: readonly BudgetLevel[],
-  { width, style, textWidth }: Page & { readonly textWidth: number },
+  { textWidth, ...page }: Page & { readonly textWidth: number },
 ): string[] {
   if (levels.length === 0) return [];
   const low = levels
@@ -229,17 +220,12 @@ export function limitTable(
     remaining === 0 ? "" : atLeast === null ? "unknown" : String(atLeast),
     nextSlotMs === null ? "" : `${overshot ? "by " : ""}${instantOf(nextSlotMs)}`,
   ]);
-  const [head = "", ...body] = tableLines(
-    ["NAME", "LIMIT", "LEFT", "AT LEAST", "NEXT AVAILABLE"],
-    rows,
-    width,
-    "  ",
-  );
+  const table = headedTable(["NAME", "LIMIT", "LEFT", "AT LEAST", "NEXT AVAILABLE"], rows, page);
   return [
     "",
-    style.bold("RATE LIMITS"),
-    ...(rows.length === 0 ? [] : [style.dim(head), ...body]),
-    ...wrap(style.dim(`${roomText(levels, low.length)}. ${ESTIMATES}`), textWidth, "  "),
+    page.style.bold("RATE LIMITS"),
+    ...table,
+    ...wrap(page.style.dim(`${roomText(levels, low.length)}. ${ESTIMATES}`), textWidth, "  "),
   ];
 }
 

@@ -18,6 +18,7 @@ import { whyLines } from "./explain/why.ts";
 import { commandOf } from "./command.ts";
 import { itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
+import { REASON_CODES } from "./items/say.ts";
 import { count, type Page, paragraph, section } from "./text.ts";
 
 export function explainText(
@@ -112,26 +113,12 @@ const ANSWERED: ReadonlySet<string> = new Set([
   "domain_budget_low",
   "domain_budget_exhausted",
 ]);
-/** Those that a diagnosis explains, where there is one. */
-const DIAGNOSED: ReadonlySet<string> = new Set([
-  "issued_not_stored",
-  "storage_forbidden",
-  "storage_immutable",
-  "storage_failing",
-  "dns_failing",
-  "account_key_lost",
-  "renewal_window_forced",
-  "reissued_without_need",
-  "concurrent_issuance",
-  "shared_set",
-]);
-
 function otherFindings(view: Explanation, page: ExplainPage): string[] {
   const { kind, diagnoses, findings } = view;
   if (kind === "cluster" || kind === "finding") return ignoredLines(view, page);
   const hasCause = diagnoses.some(({ verdict }) => verdict !== "none");
   const others = findings.filter(
-    ({ code }) => !(ANSWERED.has(code) || (hasCause && DIAGNOSED.has(code))),
+    ({ code }) => !(ANSWERED.has(code) || (hasCause && REASON_CODES.has(code))),
   );
   return [...allFindings({ ...view, findings: others }, page), ...ignoredLines(view, page)];
 }

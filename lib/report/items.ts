@@ -20,7 +20,7 @@
  */
 import { type Severity, SEVERITIES } from "../finding/codes.ts";
 import { isRenewal } from "../finding/advise.ts";
-import { type Finding, sortFindings } from "../finding/finding.ts";
+import { compare, type Finding, sortFindings } from "../finding/finding.ts";
 import { isUnseen, mergeFindings, rankOf } from "./items/merge.ts";
 import { alsoText, causeText, eventsOf } from "./items/say.ts";
 import { fixOf, moreOf } from "./items/remedy.ts";
@@ -119,10 +119,6 @@ export function itemsOf(input: ItemsInput): Item[] {
 
 function incidentSize({ findings: [{ code, params }] }: Item): number {
   return code === "secret_lost" && params.of === "many" ? params.count : 0;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function itemOf(

@@ -8,8 +8,8 @@ import { itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
 import { plainText, utcText } from "./part.ts";
 import { type CertificateRow, certificateTable } from "./rows.ts";
-import { allUpcoming, type ClusterSummary } from "./summary.ts";
-import { count, type Page, tableLines, wrap } from "./text.ts";
+import { allUpcoming, type ClusterSummary, titleIn } from "./summary.ts";
+import { count, headedTable, type Page, section, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
 import { ignoredNotes, SIGHTS, summaryText, sumOf, totalOf, unregisteredNotes } from "./verdict.ts";
 
@@ -28,8 +28,7 @@ const UPCOMING_SHOWN = 10;
 
 export function overviewText(view: OverviewView): string {
   const { summaries, unregistered, budgets, rows, nowMs, width, room, style, verbose } = view;
-  const titles = new Map(summaries.map(({ cluster, title }) => [cluster, title]));
-  const nameOf = (cluster: string): string => titles.get(cluster) ?? cluster;
+  const nameOf = titleIn(summaries);
   const findings = summaries.flatMap((one) => one.findings);
   const items = itemsOf({ findings, nameOf, nowMs });
   const { lines } = itemLines(items, {
@@ -52,14 +51,10 @@ export function overviewText(view: OverviewView): string {
     ...clusterLines(view),
     ...limitTable(budgets, { ...page, textWidth: width }),
     ...upcomingLines(summaries, nameOf, page),
-    ...(verbose ? titled("CERTIFICATES", certificateTable(rows, { ...page, nameOf }), page) : []),
+    ...(verbose ? section("CERTIFICATES", certificateTable(rows, { ...page, nameOf }), page) : []),
     "",
     ...notes.flatMap((note) => wrap(plain(note), width).map((line) => style.dim(line))),
   ].join("\n");
-}
-
-function titled(title: string, lines: readonly string[], { style }: Page): string[] {
-  return lines.length === 0 ? [] : ["", style.bold(title), ...lines];
 }
 
 /** Clusters that aren't all OK; the others are counted. */
@@ -78,7 +73,7 @@ function clusterLines({ summaries, room, width, style, verbose }: OverviewView):
     );
   const rest = summaries.length - shown.length;
   const number = (n: number): string => n.toLocaleString("en-US");
-  const [head = "", ...body] = tableLines(
+  const table = headedTable(
     ["CLUSTER", "CERTS", "OK", "UNKNOWN", "BACKED UP", "LAST SEEN", ""],
     shown.map(({ title, tally, seenAt, sight }) => [
       title,
@@ -89,17 +84,11 @@ function clusterLines({ summaries, room, width, style, verbose }: OverviewView):
       seenText(seenAt),
       sight === "now" ? "" : SIGHTS[sight],
     ]),
-    room,
-    "  ",
+    { width: room, style },
   );
   const noun = shown.length === 0 ? "cluster" : "other cluster";
   const others = `${count(rest, noun)} OK (-v lists them).`;
-  return [
-    "",
-    style.bold("CLUSTERS"),
-    ...(shown.length === 0 ? [] : [style.dim(head), ...body]),
-    ...(rest === 0 ? [] : wrap(others, width, "  ")),
-  ];
+  return ["", style.bold("CLUSTERS"), ...table, ...(rest === 0 ? [] : wrap(others, width, "  "))];
 }
 
 function seenText(instant: string | null): string {
@@ -112,20 +101,10 @@ function upcomingLines(
   nameOf: (cluster: string) => string,
   page: Page,
 ): string[] {
-  const all = allUpcoming(summaries);
-  if (all.length === 0) return [];
   const several = summaries.length > 1;
-  const [head = "", ...body] = tableLines(
-    ["CERTIFICATE", "EXPIRES", ...(several ? ["CLUSTER"] : [])],
-    all
-      .slice(0, UPCOMING_SHOWN)
-      .map(({ name, notAfter, cluster }) => [
-        name,
-        notAfter,
-        ...(several ? [nameOf(cluster)] : []),
-      ]),
-    page.width,
-    "  ",
-  );
-  return titled("DUE FOR RENEWAL", [page.style.dim(head), ...body], page);
+  const rows = allUpcoming(summaries)
+    .slice(0, UPCOMING_SHOWN)
+    .map(({ name, notAfter, cluster }) => [name, notAfter, ...(several ? [nameOf(cluster)] : [])]);
+  const head = ["CERTIFICATE", "EXPIRES", ...(several ? ["CLUSTER"] : [])];
+  return section("DUE FOR RENEWAL", headedTable(head, rows, page), page);
 }

@@ -90,6 +90,29 @@ export function instantParts(instant: string | null): Part[] {
   return ns === null ? [] : [{ atMs: ns }];
 }
 
+/** A clause as a sentence. */
+export function sentence(clause: Text): Text {
+  const [first, ...others] = clause;
+  if (first === undefined) return [];
+  const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  const head =
+    typeof first === "string"
+      ? capital(first)
+      : "said" in first
+        ? { said: capital(first.said) }
+        : first;
+  return [head, ...others, ...(partsText(clause).endsWith(".") ? [] : ["."])];
+}
+
+/** `a, b and 3 more`, each as a name. */
+export function someNames(names: readonly string[], most: number): Text {
+  const more = names.length - most;
+  return [
+    ...names.slice(0, most).flatMap((name, i): Text => [i === 0 ? "" : ", ", { name }]),
+    more > 0 ? ` and ${more.toLocaleString("en-US")} more` : "",
+  ];
+}
+
 /** `2026-11-23 03:10 UTC`; an instant that no calendar holds as it is. */
 export function utcText(atMs: number): string {
   const date = new Date(atMs);

@@ -3,7 +3,7 @@ import type { PlanItem, Action, Now } from "../restoreplan/item.ts";
 import type { PlanWarning, PlanCode } from "../restoreplan/objection.ts";
 import { itemTitle } from "./phrases/plan.ts";
 import type { CommandChange } from "./phrases/planremedy.ts";
-import { type Style, tableLines, count } from "./text.ts";
+import { count, some, type Style, tableLines } from "./text.ts";
 import { servedText } from "./phrases/plannotes.ts";
 
 export type ShownOutcome =
@@ -57,12 +57,8 @@ export function createNaming(items: readonly ShownItem[]): (item: PlanItem) => s
 
 const NAMES_SHOWN = 4;
 
-export function namesText(names: readonly string[]): string {
-  const more = names.length - NAMES_SHOWN;
-  return more > 0
-    ? `${names.slice(0, NAMES_SHOWN).join(", ")} and ${more.toLocaleString("en-US")} more`
-    : names.join(", ");
-}
+export const namesText = (names: readonly string[]): string => some(names, NAMES_SHOWN);
+
 /** Whether nothing has to be known of it: what is there is valid and stays. */
 export function isQuiet({
   item: { now, notes, overridden },

@@ -11,7 +11,7 @@ import type { StateDocument } from "../state/document.ts";
 import { findingCommand } from "./command.ts";
 import { plainText } from "./part.ts";
 import { adviceOf, adviceText, seenText, whyText } from "./phrases.ts";
-import { type Page, tableLines } from "./text.ts";
+import { type Page, headedTable } from "./text.ts";
 
 /** `ok`, `unknown` and `staging`, or the severity of the worst finding about it. */
 export type RowStatus = Severity | "ok" | "unknown" | "staging";
@@ -140,11 +140,10 @@ function restoresOf({ backups }: CertificateEntry): readonly number[] {
 
 export function certificateTable(
   rows: readonly CertificateRow[],
-  { width, style, nameOf }: Page & { readonly nameOf: (cluster: string) => string },
+  { nameOf, ...page }: Page & { readonly nameOf: (cluster: string) => string },
 ): string[] {
-  if (rows.length === 0) return [];
   const several = new Set(rows.map(({ cluster }) => cluster)).size > 1;
-  const [head = "", ...body] = tableLines(
+  return headedTable(
     ["CERTIFICATE", ...(several ? ["CLUSTER"] : []), "SECRET", "STATUS", "EXPIRES", "BACKUP"],
     rows.map(({ name, cluster, namespace, secret, status, notAfterMs, copied }) => [
       name,
@@ -154,8 +153,6 @@ export function certificateTable(
       notAfterMs === null ? "-" : instantOf(notAfterMs).slice(0, 10),
       copied ? "yes" : "no",
     ]),
-    width,
-    "  ",
+    page,
   );
-  return [style.dim(head), ...body];
 }

@@ -10,7 +10,7 @@ import { isUnreachable } from "../finding/reach.ts";
 import { createFinding, type Finding } from "../finding/finding.ts";
 import { applyIgnore } from "../finding/ignore.ts";
 import type { ParamsOf } from "../finding/params.ts";
-import { tally, type Tally } from "../finding/tally.ts";
+import { sumTallies, tally, type Tally } from "../finding/tally.ts";
 import { fractionLeft } from "../finding/codes.ts";
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { certificates, titleOf } from "../state/certificates.ts";
@@ -48,20 +48,6 @@ export interface ClusterSummary {
    */
   readonly upcoming: readonly Upcoming[];
 }
-
-const NOTHING: Tally = {
-  certificates: 0,
-  ok: 0,
-  lost: 0,
-  backedUp: 0,
-  staging: 0,
-  unknown: 0,
-  foreign: 0,
-  copies: 0,
-  critical: 0,
-  warning: 0,
-  info: 0,
-};
 
 /**
  * @throws RangeError for a state whose instants aren't any: the caller takes `unseenSummary` then
@@ -116,7 +102,7 @@ export function unseenSummary(
     server: "",
     sight: params.of,
     seenAt: null,
-    tally: NOTHING,
+    tally: sumTallies([]),
     findings: said,
     ignored: ignored.length,
     upcoming: [],

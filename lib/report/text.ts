@@ -86,6 +86,14 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
 }
 
+/** `a, b and 3 more` */
+export function some(all: readonly string[], most: number): string {
+  const more = all.length - most;
+  return (
+    all.slice(0, most).join(", ") + (more > 0 ? ` and ${more.toLocaleString("en-US")} more` : "")
+  );
+}
+
 /**
  * A span for people: `3 days`, `5 hours`, `12 minutes`, `9 seconds`; rounded down. `ms` may be
  * negative: its absolute value counts.
@@ -181,4 +189,15 @@ export function tableLines(
       row.map((cell, column) => pad(cut(cell, widths[column] ?? 6), widths[column] ?? 6)).join("  ")
     ).trimEnd(),
   );
+}
+
+/** The same with a dimmed head; nothing without rows. */
+export function headedTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width, style }: Page,
+): string[] {
+  if (rows.length === 0) return [];
+  const [first = "", ...body] = tableLines(head, rows, width, "  ");
+  return [style.dim(first), ...body];
 }

@@ -5,9 +5,9 @@
 import { parseMsOrNull } from "../certificate/time.ts";
 import type { Severity } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import type { Tally } from "../finding/tally.ts";
+import { sumTallies, type Tally } from "../finding/tally.ts";
 import type { Item } from "./items.ts";
-import type { Text } from "./part.ts";
+import { someNames, type Text } from "./part.ts";
 import type { ClusterSummary } from "./summary.ts";
 import { count } from "./text.ts";
 
@@ -60,9 +60,16 @@ export function summaryText(summaries: readonly ClusterSummary[], items: readonl
   const [only] = summaries;
   if (only === undefined) return "Nothing is known: no cluster was audited yet";
   const who = summaries.length === 1 ? only.title : count(summaries.length, "cluster");
-  const tally = sumTallies(summaries.map((one) => one.tally));
-  const parts = [problemsText(items), backupsText(tally)].filter((part) => part !== "");
-  return `${who}: ${parts.join("; ")}`;
+  return `${who}: ${countsText(summaries, items)}`;
+}
+
+/** `2 problems; 2 of 14 certificates OK, all 14 backed up` */
+export function countsText(
+  summaries: readonly Pick<ClusterSummary, "tally">[],
+  items: readonly Item[],
+): string {
+  const backups = backupsText(sumTallies(summaries.map(({ tally }) => tally)));
+  return [problemsText(items), backups].filter((part) => part !== "").join("; ");
 }
 
 /** `2 problems`, `1 problem, 2 as last seen`; empty where there is none. */
@@ -109,23 +116,6 @@ export function totalOf({ certificates, lost }: Tally): number {
   return certificates + lost;
 }
 
-export function sumTallies(tallies: readonly Tally[]): Tally {
-  const sum = (key: keyof Tally): number => sumOf(tallies, (one) => one[key]);
-  return {
-    certificates: sum("certificates"),
-    lost: sum("lost"),
-    ok: sum("ok"),
-    staging: sum("staging"),
-    unknown: sum("unknown"),
-    foreign: sum("foreign"),
-    copies: sum("copies"),
-    backedUp: sum("backedUp"),
-    critical: sum("critical"),
-    warning: sum("warning"),
-    info: sum("info"),
-  };
-}
-
 export function sumOf<Of>(all: readonly Of[], pick: (one: Of) => number): number {
   return all.reduce((total, one) => total + pick(one), 0);
 }
@@ -155,9 +145,5 @@ export function ignoredNotes(ignored: number): string[] {
 /** Clusters that have a state and aren't registered any more; `shown` of them by name. */
 export function unregisteredNotes(clusters: readonly string[], shown: number): Text[] {
   if (clusters.length === 0) return [];
-  const names = clusters
-    .slice(0, shown)
-    .flatMap((name, index): Text => [index === 0 ? "" : ", ", { name }]);
-  const rest = clusters.length > shown ? ` and ${clusters.length - shown} more` : "";
-  return [["Left out, since no longer registered: ", ...names, `${rest}.`]];
+  return [["Left out, since no longer registered: ", ...someNames(clusters, shown), "."]];
 }

@@ -1,10 +1,10 @@
 /** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
-import { type Text, instantParts, own, say } from "../part.ts";
+import { type Text, instantParts, own, say, sentence, someNames } from "../part.ts";
 import { sumOf, ignoredNotes } from "../verdict.ts";
 import { fleetText, namesOf, resolvedNotices } from "./fleet.ts";
 import type { Message, MessageInput, Notice } from "./message.ts";
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
-import { eventTitle, figuresOf, sentence } from "../items/say.ts";
+import { eventTitle, figuresOf } from "../items/say.ts";
 import { titleIn } from "../summary.ts";
 import { count } from "../text.ts";
 
@@ -98,11 +98,6 @@ function commandsOf({ fix, more }: Item): { commands: string[]; left: number } {
 }
 
 function namesText({ subjects, names: named }: ItemEvent): Text {
-  const all = subjects.length < 2 ? named : subjects.map(({ name }) => name);
-  if (all.length === 0) return [];
-  const names = all
-    .slice(0, NAMES_SHOWN)
-    .flatMap((name, index): Text => [index === 0 ? "" : ", ", { name }]);
-  const left = all.length - NAMES_SHOWN;
-  return [...names, left > 0 ? ` and ${left.toLocaleString("en-US")} more` : ""];
+  const names = subjects.length < 2 ? named : subjects.map(({ name }) => name);
+  return names.length === 0 ? [] : someNames(names, NAMES_SHOWN);
 }

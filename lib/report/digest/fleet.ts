@@ -1,10 +1,10 @@
 /** What a digest says of all clusters in one line, and what is resolved. Pure. */
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { itemsOf } from "../items.ts";
-import { own, type Part, say, type Text } from "../part.ts";
+import { own, type Part, say, someNames, type Text } from "../part.ts";
 import { type ClusterSummary, titleIn } from "../summary.ts";
 import { count } from "../text.ts";
-import { backupsText, problemsText, sumTallies } from "../verdict.ts";
+import { countsText } from "../verdict.ts";
 import type { IssuedNow, Notice, Resolved } from "./message.ts";
 
 const HOUR_MS = 3_600_000;
@@ -25,11 +25,7 @@ export function fleetText(summaries: readonly ClusterSummary[], nowMs: number): 
     nameOf: titleIn(summaries),
     nowMs,
   });
-  const counts = [
-    problemsText(items),
-    backupsText(sumTallies(summaries.map(({ tally }) => tally))),
-  ].filter((part) => part !== "");
-  return [who, `: ${counts.join("; ")}`, ...unseenText(summaries, nowMs)];
+  return [who, `: ${countsText(summaries, items)}`, ...unseenText(summaries, nowMs)];
 }
 
 const UNSEEN: Readonly<Record<Exclude<ClusterSummary["sight"], "now">, string>> = {
@@ -52,11 +48,10 @@ function unseenText(summaries: readonly ClusterSummary[], nowMs: number): Text {
 
 /** Clusters by name, a few at most. */
 export function namesOf(of: readonly ClusterSummary[]): Text {
-  const named = of
-    .slice(0, CLUSTERS_NAMED)
-    .flatMap(({ title }, index): Text => [index === 0 ? "" : ", ", { name: title }]);
-  const more = of.length > CLUSTERS_NAMED ? ` and ${of.length - CLUSTERS_NAMED} more` : "";
-  return [...named, more];
+  return someNames(
+    of.map(({ title }) => title),
+    CLUSTERS_NAMED,
+  );
 }
 
 /** ` for 26 h`, of several ` for up to 26 h`. */
@@ -133,13 +128,13 @@ export function resolvedNotices(resolved: readonly Resolved[], issuedNow: Issued
   return [...groups.values()].flatMap((of): Notice[] => {
     const [first] = of;
     if (first === undefined) return [];
-    const labels = of
-      .slice(0, LABELS_SHOWN)
-      .flatMap(({ label }, index): Text => [index === 0 ? "" : ", ", { name: label }]);
-    const more = of.length > LABELS_SHOWN ? ` and ${of.length - LABELS_SHOWN} more` : "";
+    const labels = someNames(
+      of.map(({ label }) => label),
+      LABELS_SHOWN,
+    );
     const place = first.label === first.cluster ? [] : say` in ${{ name: first.cluster }}`;
     const over = own(overText(first, issuedNow));
-    const title = say`Resolved: ${labels}${own(more)}${place}: ${over}`;
+    const title = say`Resolved: ${labels}${place}: ${over}`;
     return [{ severity: "resolved", title, lines: [], commands: [] }];
   });
 }

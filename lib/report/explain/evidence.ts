@@ -6,7 +6,7 @@ import { accountOf } from "../../ratelimit/ledger.ts";
 import { shortText, shortUtc } from "../part.ts";
 import { seenText } from "../phrases/causes.ts";
 import { isNeeded, missingParts } from "../phrases/missing.ts";
-import { setPhrase } from "../phrases/limits.ts";
+import { accountName } from "../phrases/limits.ts";
 import { cut, pad, paragraph, type Page, wrap } from "../text.ts";
 import {
   clusterName,
@@ -97,13 +97,13 @@ export function historyLines(view: Explanation, page: ExplainPage): string[] {
 }
 
 function accountLines(account: ExplainedAccount, view: Explanation, page: ExplainPage): string[] {
-  const { kind, key } = account;
+  const { kind } = account;
   const timeline = ownTimeline(account, view);
   const shown = timeline.slice(-MAX_HISTORY);
   const more = timeline.length - shown.length;
   const several = view.accounts.length > 1;
   return [
-    ...(several && shown.length > 0 ? [`  ${plain(kind === "set" ? setPhrase(key) : key)}`] : []),
+    ...(several && shown.length > 0 ? [`  ${plain(accountName(account))}`] : []),
     ...(more > 0 ? [page.style.dim(`  ${more} earlier (-v lists them)`)] : []),
     ...shown.map(({ issuance, effect, leaves }) => {
       const { claimedBy, serial, issuedAtMs, names } = issuance;

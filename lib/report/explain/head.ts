@@ -8,7 +8,7 @@ import { say, shortText, shortUtc } from "../part.ts";
 import { CAUSE_TITLES, becauseClause, SOURCE_NAMES } from "../phrases/causes.ts";
 import { unknownClause } from "../phrases/missing.ts";
 import { setPhrase } from "../phrases/limits.ts";
-import { count, type Page, wrap } from "../text.ts";
+import { count, type Page, some, wrap } from "../text.ts";
 import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
 import { isLimited, limitTexts } from "./limits.ts";
 import { isGood, statusOf, statusText } from "./places.ts";
@@ -180,15 +180,11 @@ function causeTexts(view: Explanation): string[] {
       texts.set(key, [...(texts.get(key) ?? []), clusterName(view, diagnosis.cluster)]);
     }
   }
-  const shown = [...texts].map(([text, of]) => (several ? `${text} (${some(of)})` : text));
+  const shown = [...texts].map(([text, of]) =>
+    several ? `${text} (${some([...new Set(of)], 4)})` : text,
+  );
   const more = shown.length - MAX_NOTES;
   return [...shown.slice(0, MAX_NOTES), ...(more > 0 ? [`and ${more} more`] : [])];
-}
-
-function some(clusters: readonly string[]): string {
-  const names = [...new Set(clusters)];
-  const more = names.length > 4 ? ` and ${names.length - 4} more` : "";
-  return `${names.slice(0, 4).join(", ")}${more}`;
 }
 
 function diagnosisLines(diagnosis: Diagnosis, view: Explanation): string[] {

@@ -4,7 +4,7 @@ import type { Sighting } from "../../ratelimit/issuance.ts";
 import { bar } from "../budgets.ts";
 import { shortUtc } from "../part.ts";
 import type { ExplainedAccount, ExplainPage, Explanation } from "./explanation.ts";
-import { setPhrase } from "../phrases/limits.ts";
+import { accountName } from "../phrases/limits.ts";
 import { count, paragraph, section, spanPhrase, tableLines } from "../text.ts";
 import { MAX_ROWS, serialText } from "./places.ts";
 
@@ -45,10 +45,6 @@ const EFFECT_WORDS = {
   renewal: " a renewal",
   overshoot: " although none was left",
 } as const;
-
-function accountName({ kind, key }: Pick<ExplainedAccount, "kind" | "key">): string {
-  return kind === "set" ? setPhrase(key) : key;
-}
 
 /** The one cluster that all issuances shown were seen in, or `null`. */
 function homeOf({ places }: Explanation, shown: ExplainedAccount["timeline"]): string | null {

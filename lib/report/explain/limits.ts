@@ -7,8 +7,8 @@ import type { Refusal, Silence } from "../../ratelimit/evidence.ts";
 import { bar, isLow } from "../budgets.ts";
 import { clusterName, type Explanation, ownClusters } from "./explanation.ts";
 import { shortUtc } from "../part.ts";
-import { setPhrase } from "../phrases/limits.ts";
-import { count, type Page, paragraph } from "../text.ts";
+import { accountName, setPhrase } from "../phrases/limits.ts";
+import { count, type Page, paragraph, some } from "../text.ts";
 import { MAX_ROWS } from "./places.ts";
 
 function budgetsOf({ accounts }: Explanation): readonly Budget[] {
@@ -120,7 +120,7 @@ function levelText(budget: Budget, view: Explanation, marks: boolean): string {
 
 /** Claims of other clusters, and a limit that a refusal names. */
 function otherTexts(budget: Budget, view: Explanation): string[] {
-  const { claims, overrideSeen, limit, kind, key } = budget;
+  const { claims, overrideSeen, limit } = budget;
   const own = ownClusters(view);
   const beside = claimedBeside(view.across, budget).filter(({ cluster }) => !own.has(cluster));
   return [
@@ -139,7 +139,7 @@ function otherTexts(budget: Budget, view: Explanation): string[] {
     ...(overrideSeen === null
       ? []
       : [
-          `a 429 names a limit of ${overrideSeen} for ${kind === "set" ? setPhrase(key) : key}; ` +
+          `a 429 names a limit of ${overrideSeen} for ${accountName(budget)}; ` +
             `certkeep counts with ${limit.burst}. If the issuer changed it, set limits: in ` +
             "certkeep.yaml",
         ]),
@@ -227,8 +227,7 @@ export function silenceTexts(
     if (first === undefined) return [];
     const { source, reason } = first;
     const clusters = group.flatMap(({ cluster }) => (cluster === null ? [] : [nameOf(cluster)]));
-    const more = clusters.length > 3 ? ` and ${clusters.length - 3} more` : "";
-    const where = clusters.length === 0 ? "" : ` of ${clusters.slice(0, 3).join(", ")}${more}`;
+    const where = clusters.length === 0 ? "" : ` of ${some(clusters, 3)}`;
     const sinceMs = Math.min(...group.map((one) => one.sinceMs ?? Number.NEGATIVE_INFINITY));
     const since = Number.isFinite(sinceMs) ? ` since ${time(sinceMs)}` : "";
     const why = REASON_WORDS[reason] ?? reason.replaceAll("_", " ");

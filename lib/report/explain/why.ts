@@ -22,8 +22,8 @@ import {
   seenText,
 } from "../phrases/causes.ts";
 import { isNeeded, missingText, unknownText } from "../phrases/missing.ts";
-import { setPhrase } from "../phrases/limits.ts";
-import { count, type Page, paragraph, wrap } from "../text.ts";
+import { accountName, setPhrase } from "../phrases/limits.ts";
+import { count, type Page, paragraph, some, wrap } from "../text.ts";
 
 /** Diagnoses written out; of a cluster there may be thousands. */
 const MAX_SHOWN = 10;
@@ -73,10 +73,8 @@ function groupsOf(diagnoses: readonly Diagnosis[]): readonly Group[] {
 }
 
 function headOf(group: Group): string {
-  const [{ kind, key }] = group;
-  const clusters = group.slice(0, MAX_CLUSTERS).map(({ cluster }) => cluster);
-  const more = group.length > MAX_CLUSTERS ? ` and ${group.length - MAX_CLUSTERS} more` : "";
-  return `${kind === "domain" ? key : setPhrase(key)}, in ${clusters.join(", ")}${more}`;
+  const clusters = group.map(({ cluster }) => cluster);
+  return `${accountName(group[0])}, in ${some(clusters, MAX_CLUSTERS)}`;
 }
 
 function briefLines(group: Group, several: boolean, page: Page): string[] {

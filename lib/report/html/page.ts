@@ -8,8 +8,8 @@
 import { SEVERITIES, type Severity } from "../../finding/codes.ts";
 import { type BudgetLevel, isLow } from "../budgets.ts";
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
-import { eventTitle, figuresOf, sentence } from "../items/say.ts";
-import { instantParts, own, say, type Text, utcText } from "../part.ts";
+import { eventTitle, figuresOf } from "../items/say.ts";
+import { instantParts, own, say, type Text, utcText, sentence } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
 import { type ClusterSummary, titleIn } from "../summary.ts";
 import { count } from "../text.ts";

@@ -1,7 +1,7 @@
 /** An item's words: what happened to whom, why, and what else. Pure. */
 import { type Finding, labelOf } from "../../finding/finding.ts";
 import type { ItemEvent, ItemSubject, Item } from "../items.ts";
-import { own, plainText, say, type Text, partsText } from "../part.ts";
+import { own, plainText, say, type Text } from "../part.ts";
 import { becauseClause } from "../phrases/causes.ts";
 import { eventOfMany, eventText, lostText, refusalText } from "../phrases/events.ts";
 import { hintText } from "../phrases/reasons.ts";
@@ -17,7 +17,7 @@ interface Names {
 }
 
 /** Found to be wrong because of something else, or the reason for something else. */
-const REASONS: ReadonlySet<string> = new Set([
+export const REASON_CODES: ReadonlySet<string> = new Set([
   "issued_not_stored",
   "storage_forbidden",
   "storage_immutable",
@@ -236,7 +236,7 @@ export function causeText(findings: readonly Finding[], nowMs: number): Text {
   const others = findings.filter(
     (one) =>
       one.code === "storage_forbidden" ||
-      (one !== lead && one.code !== lead.code && REASONS.has(one.code)),
+      (one !== lead && one.code !== lead.code && REASON_CODES.has(one.code)),
   );
   const reasons = byRank(others).toSorted(
     (a, b) => Number(b.code === "storage_forbidden") - Number(a.code === "storage_forbidden"),
@@ -284,7 +284,7 @@ function diagnosed(findings: readonly Finding[]): Text[] {
 export function alsoText(events: readonly ItemEvent[], nowMs: number): Text[] {
   const others = events.flatMap(({ subjects }) =>
     subjects.flatMap(({ findings: [, ...rest] }) =>
-      rest.filter(({ code }) => !REASONS.has(code) && !LIMITS.has(code)),
+      rest.filter(({ code }) => !REASON_CODES.has(code) && !LIMITS.has(code)),
     ),
   );
   return [...Map.groupBy(others, ({ code }) => code).values()].flatMap((of) => {
@@ -313,19 +313,6 @@ export function eventTitle({ subjects, noun, what }: ItemEvent, { clusters }: It
   return whole
     ? say`${{ name: first.cluster }}: ${what}`
     : say`${{ name: first.name }} in ${{ name: first.cluster }}: ${what}`;
-}
-
-export function sentence(clause: Text): Text {
-  const [first, ...others] = clause;
-  if (first === undefined) return [];
-  const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  const head =
-    typeof first === "string"
-      ? capital(first)
-      : "said" in first
-        ? { said: capital(first.said) }
-        : first;
-  return [head, ...others, ...(partsText(clause).endsWith(".") ? [] : ["."])];
 }
 
 /** The figures of a headline about a rate limit; nothing for any other. */

@@ -4,8 +4,8 @@ import type { EvidenceSource, Fact } from "../../diagnosis/evidence.ts";
 import type { EventSignal } from "../../state/signals.ts";
 import { unknownText } from "./missing.ts";
 import { reasonText } from "./reasons.ts";
-import { spanPhrase } from "../text.ts";
-import { at, own, plainText, say, type Text } from "../part.ts";
+import { some, spanPhrase } from "../text.ts";
+import { at, own, plainText, say, sentence, type Text } from "../part.ts";
 import { shortened } from "../../plain.ts";
 import { codeText, times, timesText } from "./phrase.ts";
 
@@ -207,11 +207,6 @@ function spanOf(issuances: readonly { readonly issuedAtMs: number }[]): number {
   return (issuances.at(-1)?.issuedAtMs ?? 0) - (issuances[0]?.issuedAtMs ?? 0);
 }
 
-function some(all: readonly string[], most: number): string {
-  const more = all.length > most ? ` and ${all.length - most} more` : "";
-  return `${all.slice(0, most).join(", ")}${more}`;
-}
-
 const ASSUMED = own("; no pod with this account was seen: it is the one that the operator creates");
 
 function newest(all: readonly string[]): string {
@@ -306,12 +301,6 @@ export function becauseText({ confidence, because, overMs }: Cause): Text {
     ${becauseClause(because)}${overMs === null ? [] : say`; over since ${at(overMs)}`}`;
 }
 
-function capitalized([first, ...rest]: Text): Text {
-  return typeof first === "string"
-    ? [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...rest]
-    : [];
-}
-
 export function becausePlain({ because }: Cause): string {
   return plainText(becauseClause(because));
 }
@@ -324,5 +313,5 @@ export function diagnosisText(diagnosis: Diagnosis): Text {
   if (first === undefined) return [];
   const others = causes.length - 1;
   const more = others === 1 ? say`, and one more cause` : say`, and ${others} more causes`;
-  return say`${capitalized(becauseText(first))}${others === 0 ? [] : more}.`;
+  return sentence(say`${becauseText(first)}${others === 0 ? [] : more}`);
 }

@@ -5,7 +5,7 @@ import type { FindingParams } from "../../finding/params.ts";
 import { spanPhrase } from "../text.ts";
 import type { Budget } from "../../ratelimit/budget.ts";
 import type { Issuance } from "../../ratelimit/issuance.ts";
-import { at, own, say, type Text } from "../part.ts";
+import { at, own, say, sentence, type Text } from "../part.ts";
 import { type Phrases, times } from "./phrase.ts";
 
 type Codes =
@@ -31,17 +31,16 @@ export function setPhrase(key: string): string {
       : `${first} and ${others.length} other names`;
 }
 
+/** What people call a set or a domain. */
+export function accountName({ kind, key }: Pick<Budget, "kind" | "key">): string {
+  return kind === "set" ? setPhrase(key) : key;
+}
+
 /** When one more is available: after an overshoot the issuer may allow it earlier. */
 function availableText({ freeFromMs, overshot }: Budget): Text {
   return overshot
     ? say`next available by ${at(freeFromMs)} at the latest`
     : say`next available ${at(freeFromMs)}`;
-}
-
-function availableSentence({ freeFromMs, overshot }: Budget): Text {
-  return overshot
-    ? say`Next available by ${at(freeFromMs)} at the latest.`
-    : say`Next available ${at(freeFromMs)}.`;
 }
 
 /** What is left, in one clause: never more than is known. */
@@ -156,7 +155,7 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
           : {
               key: "exhausted",
               general: "Keep the live certificate: only another host name can be issued now",
-              own: availableSentence(budget),
+              own: sentence(availableText(budget)),
             },
     evidence: ({ params }) => budgetEvidence(params),
   },
@@ -179,7 +178,7 @@ export const LIMIT_PHRASES: Phrases<Codes> = {
     adviceOf: ({ params: { budget } }) => ({
       key: "domain_exhausted",
       general: "Wait with new names; renewals continue",
-      own: availableSentence(budget),
+      own: sentence(availableText(budget)),
     }),
     evidence: ({ params }) => budgetEvidence(params),
   },

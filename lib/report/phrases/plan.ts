@@ -131,94 +131,47 @@ function namesText(names: readonly string[]): string {
   return names.join(", ") || "no name";
 }
 
+const DETAILS: {
+  readonly [K in Detail["kind"]]: (detail: Detail & { readonly kind: K }) => string;
+} = {
+  retired: ({ reason }) => reason,
+  revoked: ({ at }) => `since ${at}`,
+  expired: ({ atMs }) => `on ${formatMs(atMs)}`,
+  not_before: ({ atMs }) => `before ${formatMs(atMs)}`,
+  reasons: ({ reasons }) => reasonText(reasons),
+  refused: ({ reasons }) => reasonText(reasons),
+  names: ({ copy, lastSeen }) =>
+    `it is for ${namesText(copy)}; last seen here: ${namesText(lastSeen)}`,
+  not_in_store: ({ url }) => `it isn't in ${url} any more`,
+  problems: ({ problems }) => problems.map(problemText).join("; "),
+  elsewhere: ({ says: { cluster, namespace, secret } }) =>
+    `its header says ${cluster}/${namespace}/${secret}, which isn't where it is stored`,
+  digest: ({ found, recorded }) => `${found.slice(0, 12)} instead of ${recorded.slice(0, 12)}`,
+  shape: ({ shape }) => `this version doesn't know the kind of Secret ${shape.slice(0, 40)}`,
+  content: ({ what }) => CONTENT[what],
+  origin: ({ cluster, identity }) => `it came from ${cluster} (${identity})`,
+  error: ({ found }) => found,
+  account: accountText,
+  namespace: ({ namespace }) => namespace,
+  finalizers: ({ finalizers }) => `finalizer ${finalizers.join(", ")}`,
+  types: ({ live, copy }) => `${live} instead of ${copy}`,
+  named: ({ by, name }) =>
+    by === "domain"
+      ? `the Secret has to have the name of its domain, ${name}`
+      : `the operator looks for it under the name ${name}`,
+  not_state: ({ type }) => `the Secret there is of type ${type}, not the state of a machine`,
+  random_names: () => "the operator gives its proxies' Secrets random names",
+  secrets: ({ names }) => names.join(", "),
+  device: ({ name, isToCome, domain }) =>
+    `it is ${name ?? "unknown"}${isToCome ? " (not started yet)" : ""}, the certificate is for ` +
+    `${domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`,
+  same_name: () => "its operator creates it under the same name",
+  parent: parentText,
+};
+
 export function detailText(detail: Detail): string {
-  switch (detail.kind) {
-    case "retired":
-      return detail.reason;
-    case "revoked":
-      return `since ${detail.at}`;
-    case "expired":
-      return `on ${formatMs(detail.atMs)}`;
-    case "not_before":
-      return `before ${formatMs(detail.atMs)}`;
-    case "reasons":
-    case "refused":
-      return reasonText(detail.reasons);
-    case "names":
-      return `it is for ${namesText(detail.copy)}; last seen here: ${namesText(detail.lastSeen)}`;
-    case "not_in_store":
-      return `it isn't in ${detail.url} any more`;
-    case "problems":
-      return detail.problems.map(problemText).join("; ");
-    case "elsewhere": {
-      const { cluster, namespace, secret } = detail.says;
-      return `its header says ${cluster}/${namespace}/${secret}, which isn't where it is stored`;
-    }
-    case "digest":
-      return `${detail.found.slice(0, 12)} instead of ${detail.recorded.slice(0, 12)}`;
-    case "shape":
-      return `this version doesn't know the kind of Secret ${detail.shape.slice(0, 40)}`;
-    case "content":
-      return CONTENT[detail.what];
-    case "origin":
-      return `it came from ${detail.cluster} (${detail.identity})`;
-    case "error":
-      return detail.found;
-    default:
-      return placeDetailText(detail);
-  }
-}
-
-type PlaceDetail = Extract<
-  Detail,
-  {
-    kind:
-      | "account"
-      | "namespace"
-      | "finalizers"
-      | "types"
-      | "named"
-      | "not_state"
-      | "random_names"
-      | "secrets"
-      | "device"
-      | "same_name"
-      | "parent";
-  }
->;
-
-function placeDetailText(detail: PlaceDetail): string {
-  switch (detail.kind) {
-    case "account":
-      return accountText(detail);
-    case "namespace":
-      return detail.namespace;
-    case "finalizers":
-      return `finalizer ${detail.finalizers.join(", ")}`;
-    case "types":
-      return `${detail.live} instead of ${detail.copy}`;
-    case "named":
-      return detail.by === "domain"
-        ? `the Secret has to have the name of its domain, ${detail.name}`
-        : `the operator looks for it under the name ${detail.name}`;
-    case "not_state":
-      return `the Secret there is of type ${detail.type}, not the state of a machine`;
-    case "random_names":
-      return "the operator gives its proxies' Secrets random names";
-    case "secrets":
-      return detail.names.join(", ");
-    case "device": {
-      const name = `${detail.name ?? "unknown"}${detail.isToCome ? " (not started yet)" : ""}`;
-      return (
-        `it is ${name}, the certificate is for ${detail.domain ?? "unknown"}. Remove or rename ` +
-        "the old machine in the tailnet, then restart the proxy"
-      );
-    }
-    case "same_name":
-      return "its operator creates it under the same name";
-    case "parent":
-      return parentText(detail);
-  }
+  const text = DETAILS[detail.kind] as (of: never) => string;
+  return text(detail as never);
 }
 
 function accountText({ user, lost }: Detail & { kind: "account" }): string {
