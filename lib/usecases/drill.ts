@@ -166,6 +166,13 @@ function byCluster(
             .filter((copy) => copy.verdict === "unreadable" && !copy.retired && !copy.removed)
             .map(unreadableOf),
           removed: versions(own.filter(({ removed }) => removed !== null)),
+          digests: new Map(
+            own.flatMap(({ version, verdict, header, recorded }) =>
+              header !== null && recorded && verdict !== "unreadable" && verdict !== "not_opened"
+                ? [[version, header.digest] as const]
+                : [],
+            ),
+          ),
           isComplete,
         },
       ];

@@ -64,6 +64,26 @@ describe("a drill", () => {
     expect(verdicts(await drill())).toEqual(["unreadable copy_of_another"]);
   });
 
+  it("records the digest of a backup that was encrypted again with the recorded content", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await world.audit();
+    const [name, { revision, text }] = [...world.states.states][0] as [
+      string,
+      { revision: number; text: string },
+    ];
+    const before = await world.state();
+    const other = text.replaceAll(
+      /"digest":"[0-9a-f]{64}","key"/g,
+      `"digest":"${"0".repeat(64)}","key"`,
+    );
+    expect(other).not.toBe(text);
+    world.states.states.set(name, { revision, text: other });
+    expect(verdicts(await drill({ opener: null }))).toEqual(["unreadable copy_swapped"]);
+    expect(verdicts(await drill())).toEqual(["good"]);
+    expect((await world.state()).copies).toEqual(before.copies);
+    expect(verdicts(await drill({ opener: null }))).toEqual(["not_opened"]);
+  });
+
   it("opens every copy, judges it as of now, and says how old the newest good one is", async () => {
     world.put(
       ingressSecret(DOMAIN, world.issue([DOMAIN])),

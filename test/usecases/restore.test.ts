@@ -1,4 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { composeDocument, parseDocument } from "../../lib/backup/document.ts";
+import { buildDocument } from "../../lib/backup/draft.ts";
+import { parseCopyKey } from "../../lib/backup/keys.ts";
+import { parseManifest } from "../../lib/backup/manifest.ts";
+import type { BackupRecord } from "../../lib/backup/record.ts";
 import { codesOf } from "../../lib/restoreplan/item.ts";
 import { base64, DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import {
@@ -233,7 +238,34 @@ describe("never worse", () => {
       withState((text) =>
         text.replaceAll(/"digest":"[0-9a-f]{64}","key"/g, `"digest":"${"0".repeat(64)}","key"`),
       );
-      expect(await code()).toBe("refuse copy_swapped");
+      // What it holds is what was recorded: it was encrypted again, as after a change of the store.
+      expect(await code()).toBe("restore secret_absent");
+      const swap = async (change: (record: BackupRecord) => BackupRecord): Promise<string> => {
+        const parsed = parseDocument(new TextDecoder().decode(bytes));
+        if (!parsed.ok) throw new Error(parsed.problem.found);
+        const { header, sealed } = parsed.document;
+        const opened = parseManifest(
+          await world.opener.open(sealed),
+          header,
+          parseCopyKey(key)?.version ?? "",
+        );
+        if (!opened.ok) throw new Error("the backup is damaged");
+        const draft = buildDocument(change(opened.record), [world.recipient]);
+        const { text } = composeDocument(
+          draft.header,
+          await world.ports().sealer.seal(draft.plaintext, [world.recipient]),
+        );
+        world.backups.blobs.set(key, new TextEncoder().encode(text));
+        const answer = await code();
+        world.backups.blobs.set(key, bytes);
+        return answer;
+      };
+      expect(await swap((record) => record)).toBe("restore secret_absent");
+      expect(await swap((record) => ({ ...record, type: "Other" }))).toBe("refuse copy_swapped");
+      for (const header of [{ kind: "replaced" }, { shape: "tls" }] as const)
+        expect(
+          await swap((record) => ({ ...record, header: { ...record.header, ...header } })),
+        ).toBe("refuse copy_swapped");
       withState((text) => JSON.stringify({ ...(JSON.parse(text) as object), copies: {} }));
       expect(await code()).toBe("refuse no_copy");
       withState((text) =>

@@ -50,6 +50,8 @@ export interface ClusterDrill {
   readonly looked: ReadonlySet<string>;
   readonly unreadable: readonly UnreadableBackup[];
   readonly removed: ReadonlySet<string>;
+  /** Digests of those that were opened and hold what their record says, by version. */
+  readonly digests: ReadonlyMap<string, string>;
   /** Whether it looked at all that the cluster has; else the rest of the last record stands. */
   readonly isComplete: boolean;
 }
@@ -79,8 +81,17 @@ function nextRecord(
 
 function withDrill(state: StateDocument, found: ClusterDrill, at: string): StateDocument | null {
   const drill = nextRecord(state.drill, found, at);
-  const left = Object.entries(state.copies).filter(([version]) => !found.removed.has(version));
-  if (drill === null && left.length === Object.keys(state.copies).length) return null;
+  const before = Object.entries(state.copies);
+  const left = before
+    .filter(([version]) => !found.removed.has(version))
+    .map(([version, copy]) => {
+      const digest = found.digests.get(version) ?? copy.digest;
+      return [version, digest === copy.digest ? copy : { ...copy, digest }] as const;
+    });
+  const isUnchanged =
+    left.length === before.length &&
+    left.every(([version, copy]) => state.copies[version] === copy);
+  if (drill === null && isUnchanged) return null;
   return {
     ...state,
     copies: Object.fromEntries(left),

@@ -71,14 +71,19 @@ export async function openCopy(
     const { cluster, namespace, secret } = header;
     return fail("copy_forged", { kind: "elsewhere", says: { cluster, namespace, secret } });
   }
-  if (known !== null && known.recorded && known.digest !== header.digest)
-    return fail("copy_swapped", { kind: "digest", found: header.digest, recorded: known.digest });
   const { shape } = header;
   if (!isShape(shape)) return fail("copy_format_newer", { kind: "shape", shape });
-  const plaintext = await decrypt(ports.opener, parsed.document.sealed, fail);
+  const swapped = swappedFrom(known, header);
+  const plaintext = await decrypt(
+    ports.opener,
+    parsed.document.sealed,
+    swapped ? () => fail("copy_swapped", swapped) : fail,
+  );
   if (!(plaintext instanceof Uint8Array)) return plaintext;
   try {
     const manifest = parseManifest(plaintext, header, version);
+    if (swapped !== null && (!manifest.ok || !isRecordedPlace(header, known)))
+      return fail("copy_swapped", swapped);
     if (!manifest.ok)
       return fail("copy_forged", { kind: "problems", problems: manifest.problems.slice(0, 3) });
     const { record } = manifest;
@@ -95,6 +100,26 @@ export async function openCopy(
   } finally {
     plaintext.fill(0);
   }
+}
+
+/**
+ * Where an audit recorded another digest: the same content encrypted again, as after the store was
+ * changed, or something else. Once it is opened its version tells, a digest of the content and of
+ * whom it is for.
+ */
+function swappedFrom(known: KnownCopy | null, header: BackupHeader): Detail | null {
+  return known?.recorded === true && known.digest !== header.digest
+    ? { kind: "digest", found: header.digest, recorded: known.digest }
+    : null;
+}
+
+/** What the version doesn't cover, and decides what a restore does with it. */
+function isRecordedPlace(header: BackupHeader, known: KnownCopy | null): boolean {
+  return (
+    header.kind === known?.kind &&
+    header.shape === known.shape &&
+    header.fieldBase === known.fieldBase
+  );
 }
 
 function liesWhereItSays(key: string, version: string, header: BackupHeader): boolean {
