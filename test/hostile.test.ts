@@ -214,6 +214,8 @@ describe("hostile text", () => {
     const result = parseConfig(text, "certkeep.yaml");
     expect(result.ok).toBe(false);
     if (!result.ok)
-      expect(result.problems.map(({ found }) => found).join()).toMatch(/^the file has (more than|nesting of)/);
+      expect(result.problems.map(({ found }) => found).join()).toMatch(
+        /^the file has (more than|nesting of)/,
+      );
   });
 });
