@@ -61,6 +61,12 @@ function usageError({ message }: CommanderError, place: string): CertkeepError |
   const hint = at === -1 ? null : message.slice(at + HINT.length, -"?)".length);
   const text = message.slice(ERROR.length, at === -1 ? undefined : at).replace(/\.$/u, "");
   const option = /^unknown option '([^'=]+)/u.exec(text)?.[1] ?? "";
+  if (place === "certkeep report" && KUBECTL.includes(option))
+    return new CertkeepError("usage", {
+      where: place,
+      found: `${option} has no meaning here, since it shows all clusters and namespaces`,
+      todo: "To look at one: certkeep audit --context CONTEXT -n NAMESPACE",
+    });
   return new CertkeepError("usage", {
     where: place,
     found: KUBECTL.includes(option) ? `${option} has no meaning here` : text,

@@ -119,7 +119,11 @@ describe("a command line that can't be understood", () => {
       ["digest", "--context", "x"],
       "certkeep digest: --context has no meaning here. See: certkeep digest --help",
     ],
-    [["report", "-n", "x"], "certkeep report: -n has no meaning here. See: certkeep report --help"],
+    ...["-n", "--namespace", "-A", "--context"].map((option): [string[], string] => [
+      ["report", option, "x"],
+      `certkeep report: ${option} has no meaning here, since it shows all clusters and ` +
+        "namespaces. To look at one: certkeep audit --context CONTEXT -n NAMESPACE",
+    ]),
     [
       ["check", "x", "-o", "wide"],
       "certkeep check: option '-o, --output <format>' argument 'wide' is invalid. Expected json " +
