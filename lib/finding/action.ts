@@ -80,7 +80,9 @@ export type Action =
   /** Find out what grants a permission. */
   | { readonly kind: "bindings" }
   | { readonly kind: "clock" }
-  | { readonly kind: "apiServices" };
+  | { readonly kind: "apiServices" }
+  /** Ask a cluster that doesn't answer in another way. */
+  | { readonly kind: "clusterInfo"; readonly via: ContextWords };
 
 /** Whether it gives a registration the permissions that the actions after it need. */
 export function registersFirst(first: Action | undefined): boolean {

@@ -184,6 +184,12 @@ export function commandOf(action: Action): string | null {
         ...action.parts.flatMap((part) => [literal("--with"), part]),
         ...(action.brings === undefined ? [] : [literal(BROUGHT[action.brings])]),
       );
+    case "clusterInfo":
+      return commandLine(
+        literal("kubectl"),
+        ...clusterWords({ cluster: null, via: action.via }),
+        literal("cluster-info"),
+      );
     case "nameSecret":
       return commandLine(
         literal("certkeep clusters add"),

@@ -59,6 +59,7 @@ describe("certkeep doctor CONTEXT", () => {
     expect(out).toMatch(
       /\nProblems\n[\s\S]*\n {2}connection +cluster Nowhere: nothing listens at the server's address/,
     );
+    expect(out).toContain("\n    kubectl --context Nowhere cluster-info\n");
     // Its state isn't found by that name, so nothing is said of what audits saw.
     expect(out).not.toContain("Never audited");
   });

@@ -8,7 +8,7 @@ import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { run } from "../../lib/cli/run.ts";
-import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
+import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
 const DOMAIN = "shop.tail1a2b3.ts.net";
@@ -108,4 +108,21 @@ describe("a context whose server has prod's uid and another CA", () => {
     expect((await certkeep("audit", "evil")).code).toBe(0);
     expect((await certkeep("audit", "prod")).code).toBe(2);
   });
+});
+
+it("a context that can't read the uid any more is offered no restore by doctor", async () => {
+  const expectNoRestore = async (): Promise<void> => {
+    const { code, out } = await certkeep("doctor", "prod");
+    expect([code, out]).toEqual([1, expect.stringContaining("kube-system")]);
+    expect(out).not.toContain("certkeep restore");
+  };
+  const rules = [{ verbs: ["get", "list"], resources: ["secrets"] }];
+  world.sandbox.setToken("blind", serviceAccount("certkeep", "blind", rules));
+  const kubeconfig = world.sandbox.kubeconfig({ context: "prod", token: "blind" });
+  await writeFile(join(folder, "prod"), kubeconfig);
+  await expectNoRestore();
+  // No permission is missing here.
+  await writeFile(join(folder, "prod"), world.sandbox.kubeconfig({ context: "prod" }));
+  world.sandbox.remove(null, "kube-system", "Namespace");
+  await expectNoRestore();
 });

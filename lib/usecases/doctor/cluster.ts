@@ -23,6 +23,7 @@ import { notPinned, type ClusterIdentity, type NotPinned } from "../../state/ide
 import { grantedRules, missingOf } from "../register/check.ts";
 import { findState, nameOf, readState, stateName } from "../states.ts";
 import {
+  askAgain,
   type DoctorPorts,
   type ExaminedCluster,
   type ExaminedConnection,
@@ -123,8 +124,7 @@ class ClusterCheck {
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
       if (error.code === "cluster_unauthorized") this.#fail("credential", error, this.#repair);
-      // The administrator's kubeconfig may have the CA that the cluster has now.
-      else this.#fail("reach", error, error.code === "cluster_tls" ? this.#repair : null);
+      else this.#fail("reach", error, askAgain(error, this.#cluster, this.#repair));
       return null;
     } finally {
       await connection?.close();
@@ -189,7 +189,9 @@ class ClusterCheck {
   ): void {
     const { name, registered } = this.#cluster;
     if (differs !== null) {
-      const action = pinAction(name, registered, differs.kind);
+      // Without a registration only a person can grant the permission, as the line says.
+      const isForPerson = differs.kind === "uid" && !registered;
+      const action = isForPerson ? null : pinAction(name, registered, differs.kind);
       this.#put("identity", "fail", { seen: "not_pinned", differs }, action);
     } else if (seen.uid === null)
       this.#put("identity", "warn", { seen: "uid_unread" }, this.#repair);

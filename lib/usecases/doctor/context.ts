@@ -6,6 +6,7 @@ import type { AccessPlan, Question } from "../../rbac/rules.ts";
 import type { Bearer, Part } from "../../rbac/table.ts";
 import type { ClusterEntry } from "../../config/cluster.ts";
 import type { CertkeepError } from "../../error.ts";
+import type { Action } from "../../finding/action.ts";
 import type { BlobStore, StateStore } from "../../ports/stores.ts";
 import type { AlarmTopic, Clock, Timer } from "../../ports/runtime.ts";
 import type { ClusterReader, SelfAccess } from "../../ports/cluster.ts";
@@ -106,4 +107,16 @@ export function hasRestoring({ restoreKubeconfig, eks }: ExaminedCluster): boole
 /** Without these nothing works; the rest leaves something unknown. */
 export function isEssential({ capability }: Question): boolean {
   return ["secrets", "named", "restore"].includes(capability.part) || capability.id === "identity";
+}
+
+/** What to run where a cluster doesn't answer. `repair`: registers it again. */
+export function askAgain(
+  { code }: CertkeepError,
+  { registered, context, kubeconfig }: ExaminedCluster,
+  repair: Action | null,
+): Action | null {
+  // The administrator's kubeconfig may have the CA that the cluster has now.
+  if (code === "cluster_tls") return repair;
+  const isSilent = code === "cluster_unreachable" || code === "cluster_timeout";
+  return isSilent && !registered ? { kind: "clusterInfo", via: { context, kubeconfig } } : null;
 }
