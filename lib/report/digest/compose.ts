@@ -28,16 +28,17 @@ export function composeMessage(input: MessageInput): Message {
       ...(items.some(({ estimate }) => estimate)
         ? [["Issuances left are estimates: certkeep can't see every issuance."]]
         : []),
-      ...notesOf(input),
+      ...notesOf(input, notices.length > 0),
     ],
   };
 }
 
-function notesOf({ kind, weekly, summaries, notes }: MessageInput): Text[] {
+function notesOf({ kind, weekly, summaries, notes }: MessageInput, hasProblems: boolean): Text[] {
   const first: Text = [
     "First digest of ",
     ...namesOf(summaries),
-    ": all problems by cause. From now on only changes are reported.",
+    hasProblems ? ": all problems by cause." : ".",
+    " From now on only changes are reported.",
   ];
   return [
     ...(kind === "first" && summaries.length > 0 ? [first] : []),
@@ -69,10 +70,10 @@ function problemNotice(item: Item, repeated: ReadonlySet<string>): Notice {
       ...(isOld ? say` (since ${instantParts(item.since)})` : []),
     ],
     lines: [
+      namesText(headline),
       sentence(figuresOf(item)),
       causeLine(item),
       ...effects.map((event) => sentence(eventTitle(event, item))),
-      namesText(headline),
       ...(commands.length === 0 || item.fix.label === "Fix" ? [sentence(item.fix.text)] : []),
       ...(item.asLastSeen === null ? [] : [say`As last seen ${instantParts(item.asLastSeen)}.`]),
       ...(left === 0 ? [] : [own(`${count(left, "more command")}: certkeep report`)]),

@@ -171,7 +171,7 @@ describe("a digest is sent", () => {
       const posted = at(NOW_MS + 10 * MINUTE, still.record, summaryOf(seen, NOW_MS + 10 * MINUTE));
       expect(posted.message).toMatchObject({ kind: "first" });
       expect(posted.message?.notes.map(partsText)).toContainEqual(
-        "First digest of prod, eu: all problems by cause. From now on only changes are reported.",
+        "First digest of prod, eu. From now on only changes are reported.",
       );
     });
 
