@@ -4,7 +4,8 @@
  * An SDK's error holds request and answer, Secrets included. Its name, status and request id are
  * copied, each only where it looks as such a thing does; never its message.
  */
-import { CertkeepError, type ErrorCode, type ErrorParts } from "../../error.ts";
+import { CertkeepError, type ErrorCode } from "../../error.ts";
+import { fieldsOf, listOf } from "../../untrusted.ts";
 import { ProxyRefusal } from "../proxy.ts";
 
 /** What was asked of AWS, for people. */
@@ -30,42 +31,23 @@ export interface AwsFacts {
   readonly network: string;
 }
 
-const NAME = /^[A-Za-z][A-Za-z0-9._:-]{0,79}$/;
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
-}
-
 /** Total. */
 export function factsOf(error: unknown): AwsFacts {
-  const metadata = property(error, "$metadata");
-  const [name, status, requestId, attempts, code] = [
-    property(error, "name"),
-    property(metadata, "httpStatusCode"),
-    property(metadata, "requestId"),
-    property(metadata, "attempts"),
-    property(error, "code"),
-  ];
+  const { name, code, errors, $metadata } = fieldsOf(error);
+  const { httpStatusCode: status, requestId, attempts } = fieldsOf($metadata);
+  // An `AggregateError` is of several addresses that were tried.
+  const codes = [code, fieldsOf(listOf(errors)[0])["code"]];
   return {
-    name: typeof name === "string" && NAME.test(name) ? name : "",
+    name: fitting(name, /^[A-Za-z][A-Za-z0-9._:-]{0,79}$/) ?? "",
     status: typeof status === "number" && status >= 100 && status < 600 ? status : null,
-    requestId:
-      typeof requestId === "string" && /^[A-Za-z0-9/+=_-]{1,100}$/.test(requestId)
-        ? requestId
-        : null,
+    requestId: fitting(requestId, /^[A-Za-z0-9/+=_-]{1,100}$/),
     attempts: typeof attempts === "number" && attempts > 0 ? attempts : 1,
-    network:
-      typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : innerCode(error),
+    network: codes.map((one) => fitting(one, /^[A-Z][A-Z0-9_]{1,60}$/)).find(Boolean) ?? "",
   };
 }
 
-/** `AggregateError` of several addresses that were tried. */
-function innerCode(error: unknown): string {
-  const inner = property(error, "errors");
-  const code: unknown = Array.isArray(inner) ? property(inner[0], "code") : undefined;
-  return typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : "";
+function fitting(value: unknown, form: RegExp): string | null {
+  return typeof value === "string" && form.test(value) ? value : null;
 }
 
 /** Whether the error is one of the names, as the service sends them. */
@@ -308,6 +290,21 @@ export function awsFailure(error: unknown, asked: Asked): CertkeepError {
   const facts = factsOf(error);
   const [told, found, todo] = tell(error, facts, asked.action);
   const code = asked.one === true && isOfOne(facts) ? "file_unreadable" : told;
-  const parts: ErrorParts = { where: asked.where, found: `${found}${shownOf(facts)}`, todo };
-  return new CertkeepError(code, parts);
+  return new CertkeepError(code, { where: asked.where, found: found + shownOf(facts), todo });
+}
+
+/** The answer, or the name of its error where that is one of `named`. @throws CertkeepError */
+export async function answerOr<T extends object, N extends string = never>(
+  sent: Promise<T>,
+  asked: Asked,
+  ...named: readonly N[]
+): Promise<T | N> {
+  try {
+    return await sent;
+  } catch (error) {
+    const { name } = factsOf(error);
+    const met = named.find((one) => one === name);
+    if (met !== undefined) return met;
+    throw awsFailure(error, asked);
+  }
 }

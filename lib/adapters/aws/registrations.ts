@@ -12,6 +12,11 @@
  * Removing is at once, without a recovery window: a name in its window can't be registered, and
  * what is lost is a credential that `clusters add` makes again.
  */
+import {
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from "@aws-sdk/client-secrets-manager";
 import { parseRegistration } from "../../config/parse.ts";
 import {
   parseRegistered,
@@ -23,9 +28,8 @@ import {
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { Registrations, StoredRegistration } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
-import { currentValue } from "./registry.ts";
-import { secretsClient } from "./secretsmanager.ts";
-import { VersionedSecret } from "./versionedsecret.ts";
+import { answerOr } from "./failure.ts";
+import { CURRENT, NamedSecret, scheduledForDeletion, secretsClient } from "./secretsmanager.ts";
 
 /**
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html, in bytes of
@@ -35,6 +39,74 @@ const MAX_VALUE = 65_536;
 /** Revisions of a secret that is there and holds no registration. */
 const EMPTY = "";
 const SCHEDULED = "scheduled";
+
+/**
+ * A new version before it is current. One label for all, so that a killed writer leaves one version
+ * at most.
+ */
+const NEXT = "certkeep-next";
+const PROMOTIONS = 3;
+
+/**
+ * A secret whose current version changes only from the version that was read: a new version is put
+ * under a label of its own first, and AWSCURRENT is then moved from exactly that version, which AWS
+ * refuses where it has moved by then.
+ */
+class VersionedSecret extends NamedSecret {
+  /** Puts a version that isn't current yet. @returns it */
+  async stage(value: string): Promise<string> {
+    return this.#put(value, NEXT);
+  }
+
+  /** Puts the current version of a secret that has none. */
+  async fill(value: string): Promise<void> {
+    await this.#put(value, CURRENT);
+  }
+
+  async #put(value: string, label: string): Promise<string> {
+    const command = { ...this.id, SecretString: value, VersionStages: [label] };
+    const sent = this.client.send(new PutSecretValueCommand(command));
+    return (await answerOr(sent, this.asked("PutSecretValue"))).VersionId ?? "";
+  }
+
+  /** Takes back a deletion that is scheduled. */
+  async undelete(): Promise<void> {
+    const sent = this.client.send(new RestoreSecretCommand(this.id));
+    await answerOr(sent, this.asked("RestoreSecret"));
+  }
+
+  /** Makes `version` the current one if `before` still is. */
+  async promote(version: string, before: string): Promise<"written" | "changed"> {
+    if (version === before) return "written";
+    const moved = { VersionStage: CURRENT, MoveToVersionId: version, RemoveFromVersionId: before };
+    const sent = this.client.send(new UpdateSecretVersionStageCommand({ ...this.id, ...moved }));
+    const asked = this.asked("UpdateSecretVersionStage");
+    // An answer that was lost looks like a refusal at the second try.
+    return (await answerOr(sent, asked, "InvalidParameterException")) !==
+      "InvalidParameterException" || (await this.#currentVersion()) === version
+      ? "written"
+      : "changed";
+  }
+
+  /** Makes `version` the current one, whichever is now. */
+  async promoteLatest(version: string): Promise<void> {
+    for (let tries = 1; tries <= PROMOTIONS; tries += 1) {
+      const current = await this.#currentVersion();
+      if (current !== null && (await this.promote(version, current)) === "written") return;
+    }
+    throw new CertkeepError("state_conflict", {
+      where: this.where,
+      found: "a change by another process",
+      todo: "The registration was written and its restoring credential wasn't: run it again",
+    });
+  }
+
+  async #currentVersion(): Promise<string | null> {
+    const described = await this.describe();
+    const versions = Object.entries(described?.VersionIdsToStages ?? {});
+    return versions.find(([, labels]) => labels.includes(CURRENT))?.[0] ?? null;
+  }
+}
 
 class SecretRegistrations implements Registrations {
   readonly place: Registrations["place"];
@@ -54,16 +126,14 @@ class SecretRegistrations implements Registrations {
   };
 
   readonly read: Registrations["read"] = async (name) => {
-    try {
-      const value = await currentValue(this.#client, this.#names.cluster(name));
-      if (value !== null) return { revision: value.version, text: registrationOf(value.text) };
-    } catch (error) {
-      if (!isCertkeepError(error, "config_invalid")) throw error;
-      return { revision: SCHEDULED, text: "" };
+    const secret = this.#secret(this.#names.cluster(name));
+    const read = await secret.read();
+    if (read.kind === "deleted") return { revision: SCHEDULED, text: "" };
+    if (read.kind === "found") {
+      const text = Buffer.from(read.bytes).toString("utf8");
+      return { revision: read.version, text: registrationOf(text) };
     }
-    return (await this.#secret(this.#names.cluster(name)).exists())
-      ? { revision: EMPTY, text: "" }
-      : null;
+    return (await secret.describe()) === null ? null : { revision: EMPTY, text: "" };
   };
 
   #secret(reference: string): VersionedSecret {
@@ -78,9 +148,8 @@ class SecretRegistrations implements Registrations {
     const secret = this.#secret(this.#names.cluster(name));
     if (before === null) {
       const description = "A cluster registered with certkeep, and its reading credential";
-      return (await secret.create(value, this.#kmsKey, description)) === null
-        ? "changed"
-        : "written";
+      const version = await secret.create(value, this.#kmsKey, description, beingDeleted(secret));
+      return version === null ? "changed" : "written";
     }
     if (before.revision === SCHEDULED) await secret.undelete();
     if (before.revision !== SCHEDULED && before.revision !== EMPTY)
@@ -102,6 +171,7 @@ class SecretRegistrations implements Registrations {
       value,
       this.#kmsKey,
       "The restoring credential of a cluster registered with certkeep",
+      beingDeleted(secret),
     );
     return made === null
       ? { created: false, version: await secret.stage(value) }
@@ -144,13 +214,17 @@ class SecretRegistrations implements Registrations {
     const stored = await this.read(name);
     const parsed = stored === null ? null : parseRegistration(stored.text, "");
     if (parsed?.ok === true && parsed.entry.restoreKubeconfig === null)
-      await this.#secret(this.#names.restoring(name)).remove();
+      await this.#drop(this.#names.restoring(name));
   };
 
   readonly remove: Registrations["remove"] = async (name) => {
-    await this.#secret(this.#names.cluster(name)).remove();
-    await this.#secret(this.#names.restoring(name)).remove();
+    await this.#drop(this.#names.cluster(name));
+    await this.#drop(this.#names.restoring(name));
   };
+
+  async #drop(name: string): Promise<void> {
+    if (await this.#secret(name).remove()) throw scheduledForDeletion(name);
+  }
 }
 
 /**
@@ -163,6 +237,15 @@ export function createSecretRegistrations(
   kmsKey: string | null = null,
 ): Registrations {
   return new SecretRegistrations(url, world, kmsKey);
+}
+
+function beingDeleted({ where }: VersionedSecret): CertkeepError {
+  return new CertkeepError("store_unavailable", {
+    where,
+    found: "a secret of this name is being deleted",
+    expected: "none",
+    todo: "AWS needs a moment for that: run it again in a minute",
+  });
 }
 
 /** Empty for what isn't a registration: it may be written over. */

@@ -2,11 +2,7 @@
  * The registry in Secrets Manager, for reading. Values are asked for by the label AWSCURRENT, and
  * one secret at a time, so that a role needs no right to more than the clusters it is for.
  */
-import {
-  GetSecretValueCommand,
-  paginateListSecrets,
-  type SecretsManagerClient,
-} from "@aws-sdk/client-secrets-manager";
+import { paginateListSecrets } from "@aws-sdk/client-secrets-manager";
 import {
   parseRegistered,
   parseRestoring,
@@ -17,19 +13,17 @@ import {
 import { CertkeepError } from "../../error.ts";
 import type { Registry } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
-import { awsFailure, factsOf, isNamed } from "./failure.ts";
-import { secretsClient } from "./secretsmanager.ts";
+import { awsFailure } from "./failure.ts";
+import { NamedSecret, secretsClient } from "./secretsmanager.ts";
 
 const PAGE = 100;
-export const CURRENT = "AWSCURRENT";
 
 export function createSecretRegistry(url: string, world: AwsWorld): Registry {
   const names = registryNames(url);
   const client = secretsClient(world);
 
-  async function valueOf(name: string): Promise<string | null> {
-    return (await currentValue(client, name))?.text ?? null;
-  }
+  const valueOf = (name: string): Promise<string | null> =>
+    textOf(new NamedSecret(client, name), name);
 
   return {
     url,
@@ -70,26 +64,10 @@ export function createSecretRegistry(url: string, world: AwsWorld): Registry {
   };
 }
 
-/**
- * The value with the label AWSCURRENT; `null` where there is no such secret, or no value. @throws
- * CertkeepError
- */
-export async function currentValue(
-  client: SecretsManagerClient,
-  name: string,
-): Promise<{ readonly text: string; readonly version: string } | null> {
-  const where = secretReference(name);
-  try {
-    const { SecretString, VersionId } = await client.send(
-      new GetSecretValueCommand({ SecretId: name, VersionStage: CURRENT }),
-    );
-    return { text: SecretString ?? "", version: VersionId ?? "" };
-  } catch (error) {
-    const facts = factsOf(error);
-    if (isNamed(facts, "ResourceNotFoundException")) return null;
-    if (isNamed(facts, "InvalidRequestException")) throw scheduled(where, name);
-    throw awsFailure(error, { where, action: "secretsmanager:GetSecretValue" });
-  }
+async function textOf(secret: NamedSecret, name: string): Promise<string | null> {
+  const read = await secret.read();
+  if (read.kind === "deleted") throw scheduled(secret.where, name);
+  return read.kind === "found" ? Buffer.from(read.bytes).toString("utf8") : null;
 }
 
 function scheduled(where: string, name: string): CertkeepError {

@@ -20,6 +20,7 @@ import { CertkeepError } from "../../error.ts";
 import type { SharedText } from "../../ports/stores.ts";
 import { clientsOf, type AwsWorld } from "./client.ts";
 import {
+  answerOr,
   awsFailure,
   factsOf,
   isChecksumMismatch,
@@ -261,18 +262,13 @@ export async function readS3Object(url: string, world: AwsWorld): Promise<string
  */
 export async function writeS3Object(url: string, text: string, world: AwsWorld): Promise<void> {
   const { bucket, key } = parseS3Object(url);
-  try {
-    await s3Client(world).send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: text,
-        ContentType: "text/plain; charset=utf-8",
-      }),
-    );
-  } catch (error) {
-    throw awsFailure(error, { where: url, action: "s3:PutObject" });
-  }
+  const command = new PutObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Body: text,
+    ContentType: "text/plain; charset=utf-8",
+  });
+  await answerOr(s3Client(world).send(command), { where: url, action: "s3:PutObject" });
 }
 
 export interface ListedObject {
@@ -290,18 +286,13 @@ export async function* listObjects(
   const where = `s3://${bucket}/${prefix}`;
   let token: string | undefined;
   do {
-    const page = await client
-      .send(
-        new ListObjectsV2Command({
-          Bucket: bucket,
-          Prefix: prefix,
-          ...(flat ? { Delimiter: "/" } : {}),
-          ...(token === undefined ? {} : { ContinuationToken: token }),
-        }),
-      )
-      .catch((error: unknown) => {
-        throw awsFailure(error, { where, action: "s3:ListBucket" });
-      });
+    const command = new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: prefix,
+      ...(flat ? { Delimiter: "/" } : {}),
+      ...(token === undefined ? {} : { ContinuationToken: token }),
+    });
+    const page = await answerOr(client.send(command), { where, action: "s3:ListBucket" });
     for (const { Key, Size } of page.Contents ?? [])
       if (Key?.startsWith(prefix) === true) yield { key: Key, sizeBytes: Size ?? null };
     token =

@@ -7,7 +7,7 @@ import {
   ListObjectVersionsCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { awsFailure, factsOf, isNamed } from "./failure.ts";
+import { answerOr, factsOf, isNamed } from "./failure.ts";
 import type { ObjectPlace } from "./s3object.ts";
 
 /**
@@ -30,14 +30,10 @@ export async function objectVersions(
   const found: (ObjectVersion & { readonly at: number })[] = [];
   let from: { KeyMarker?: string; VersionIdMarker?: string } = {};
   for (;;) {
-    const page = await client
-      .send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key, ...from }))
-      .catch((error: unknown) => {
-        throw awsFailure(error, {
-          where: `s3://${bucket}/${key}`,
-          action: "s3:ListBucketVersions",
-        });
-      });
+    const page = await answerOr(
+      client.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key, ...from })),
+      { where: `s3://${bucket}/${key}`, action: "s3:ListBucketVersions" },
+    );
     const entries = [
       ...(page.Versions ?? []).map((entry) => ({ ...entry, marker: false })),
       ...(page.DeleteMarkers ?? []).map((entry) => ({ ...entry, marker: true })),
@@ -69,17 +65,12 @@ export async function objectVersions(
  */
 export async function removeObject(client: S3Client, place: ObjectPlace): Promise<string | null> {
   const { bucket, key } = place;
-  let versioned: boolean;
-  try {
-    // Its name first: from here on nobody reads or lists it, whatever becomes of its versions.
-    const { VersionId, DeleteMarker } = await client.send(
-      new DeleteObjectCommand({ Bucket: bucket, Key: key }),
-    );
-    versioned = VersionId !== undefined || DeleteMarker === true;
-  } catch (error) {
-    throw awsFailure(error, { where: `s3://${bucket}/${key}`, action: "s3:DeleteObject" });
-  }
-  if (!versioned) return null;
+  // Its name first: from here on nobody reads or lists it, whatever becomes of its versions.
+  const { VersionId, DeleteMarker } = await answerOr(
+    client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
+    { where: `s3://${bucket}/${key}`, action: "s3:DeleteObject" },
+  );
+  if (VersionId === undefined && DeleteMarker !== true) return null;
   let versions: readonly ObjectVersion[];
   try {
     versions = await objectVersions(client, place);

@@ -11,17 +11,12 @@
  */
 import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  CreateSecretCommand,
-  DeleteSecretCommand,
-  ListSecretsCommand,
-  type Tag,
-} from "@aws-sdk/client-secrets-manager";
+import { CreateSecretCommand, ListSecretsCommand, type Tag } from "@aws-sdk/client-secrets-manager";
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
-import { awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
-import { readSecret, scheduledForDeletion, secretsClient } from "./secretsmanager.ts";
+import { answerOr, awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
+import { NamedSecret, scheduledForDeletion, secretsClient } from "./secretsmanager.ts";
 import { checkPrefix, displayUrl, isKey, MAX_SECRET_NAME, nameOf, parseSecretsUrl } from "./url.ts";
 
 export interface SecretBlobsOptions {
@@ -68,20 +63,13 @@ class SecretBlobs implements BlobStore {
     const seen = new Set<string>();
     let token: string | undefined;
     do {
-      const page = await this.#client
-        .send(
-          new ListSecretsCommand({
-            MaxResults: PAGE_SIZE,
-            Filters: [{ Key: "name", Values: [wanted] }],
-            ...(token === undefined ? {} : { NextToken: token }),
-          }),
-        )
-        .catch((error: unknown) => {
-          throw awsFailure(error, {
-            where: `${this.url}/${prefix}`,
-            action: "secretsmanager:ListSecrets",
-          });
-        });
+      const command = new ListSecretsCommand({
+        MaxResults: PAGE_SIZE,
+        Filters: [{ Key: "name", Values: [wanted] }],
+        ...(token === undefined ? {} : { NextToken: token }),
+      });
+      const asked = { where: `${this.url}/${prefix}`, action: "secretsmanager:ListSecrets" };
+      const page = await answerOr(this.#client.send(command), asked);
       for (const { Name = "", DeletedDate, Description, Tags } of page.SecretList ?? []) {
         const key = Name.startsWith(wanted) ? Name.slice(this.#root.length) : "";
         if (!isKey(key) || DeletedDate !== undefined || seen.has(key) || this.#removed.has(key))
@@ -140,7 +128,9 @@ class SecretBlobs implements BlobStore {
       const taken = exists || isNamed(facts, "InvalidRequestException");
       const uncertain = isUncertain(facts, taken);
       const stored =
-        taken || uncertain ? await readSecret(this.#client, name).catch(() => null) : null;
+        taken || uncertain
+          ? await new NamedSecret(this.#client, name).read().catch(() => null)
+          : null;
       if (stored?.kind === "deleted") throw scheduledForDeletion(name);
       // The answer to a request that was done was lost: nobody else has these sealed bytes.
       const ours =
@@ -156,8 +146,8 @@ class SecretBlobs implements BlobStore {
   readonly read: BlobStore["read"] = async (key) => {
     const name = this.#secretOf(key);
     for (let attempt = 0; ; attempt += 1) {
-      const found = await readSecret(this.#client, name, true);
-      if (found.kind === "found") return bounded(found.bytes, name);
+      const found = await new NamedSecret(this.#client, name).read(true);
+      if (found.kind === "found" && found.bytes.length > 0) return bounded(found.bytes, name);
       if (this.#removed.has(key)) return null;
       if (found.kind === "deleted") throw scheduledForDeletion(name, "file_unreadable");
       if (!this.#met.has(key) || attempt + 1 >= READ_ATTEMPTS) return null;
@@ -167,23 +157,11 @@ class SecretBlobs implements BlobStore {
 
   readonly remove: BlobStore["remove"] = async (key) => {
     const name = this.#secretOf(key);
-    try {
-      await this.#client.send(
-        new DeleteSecretCommand({ SecretId: name, ForceDeleteWithoutRecovery: true }),
+    if (await new NamedSecret(this.#client, name).remove())
+      return (
+        `the secret ${name} is scheduled for deletion and is kept until then (aws ` +
+        `secretsmanager describe-secret --secret-id ${name} says when)`
       );
-    } catch (error) {
-      const facts = factsOf(error);
-      if (isNamed(facts, "InvalidRequestException"))
-        return (
-          `the secret ${name} is scheduled for deletion and is kept until then (aws ` +
-          `secretsmanager describe-secret --secret-id ${name} says when)`
-        );
-      if (!isNamed(facts, "ResourceNotFoundException"))
-        throw awsFailure(error, {
-          where: `secretsmanager://${name}`,
-          action: "secretsmanager:DeleteSecret",
-        });
-    }
     this.#met.delete(key);
     this.#removed.add(key);
     return null;

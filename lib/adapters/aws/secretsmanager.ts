@@ -3,16 +3,18 @@
  * secrets made once.
  */
 import {
-  SecretsManagerClient,
-  GetSecretValueCommand,
   CreateSecretCommand,
+  DeleteSecretCommand,
   DescribeSecretCommand,
+  type DescribeSecretCommandOutput,
+  GetSecretValueCommand,
+  SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { secretReference } from "../../config/registered.ts";
 import { CertkeepError } from "../../error.ts";
 import type { SecretValues, SecretKeeper } from "../../ports/registry.ts";
 import { clientsOf, type AwsWorld } from "./client.ts";
-import { awsFailure, factsOf, isNamed } from "./failure.ts";
+import { answerOr, type Asked } from "./failure.ts";
 import { isSecretName } from "./url.ts";
 
 export const secretsClient = clientsOf("SECRETS_MANAGER", ({ config }) => {
@@ -77,40 +79,85 @@ function isObject(value: unknown): value is object {
 
 /** `deleted`: it is scheduled for deletion, and holds its name until then. */
 export type SecretRead =
-  | { readonly kind: "found"; readonly bytes: Uint8Array }
-  | { readonly kind: "absent" }
-  | { readonly kind: "deleted" };
+  | { readonly kind: "found"; readonly bytes: Uint8Array; readonly version: string }
+  | { readonly kind: "absent" | "deleted" };
 
-/**
- * `one`: of many, so that its trouble isn't the store's. @throws CertkeepError store_unavailable,
- * file_unreadable
- */
-export async function readSecret(
-  client: SecretsManagerClient,
-  name: string,
-  one = false,
-): Promise<SecretRead> {
-  try {
+export const CURRENT = "AWSCURRENT";
+const NOT_FOUND = "ResourceNotFoundException";
+const INVALID = "InvalidRequestException";
+
+export class NamedSecret {
+  protected readonly client: SecretsManagerClient;
+  protected readonly id: { readonly SecretId: string };
+  readonly where: string;
+
+  constructor(client: SecretsManagerClient, name: string) {
+    this.client = client;
+    this.id = { SecretId: name };
+    this.where = secretReference(name);
+  }
+
+  protected asked(action: string): Asked {
+    return { where: this.where, action: `secretsmanager:${action}` };
+  }
+
+  /** `one`: of many, so that its trouble isn't the store's. @throws CertkeepError */
+  async read(one = false): Promise<SecretRead> {
     // The stage is named: what a secret without one gives isn't the same everywhere.
-    const { SecretString, SecretBinary } = await client.send(
-      new GetSecretValueCommand({ SecretId: name, VersionStage: "AWSCURRENT" }),
+    const answer = await answerOr(
+      this.client.send(new GetSecretValueCommand({ ...this.id, VersionStage: CURRENT })),
+      { ...this.asked("GetSecretValue"), one },
+      NOT_FOUND,
+      INVALID,
     );
-    if (SecretString !== undefined && SecretString !== "")
-      return { kind: "found", bytes: Buffer.from(SecretString, "utf8") };
-    return SecretBinary === undefined || SecretBinary.byteLength === 0
-      ? { kind: "absent" }
-      : { kind: "found", bytes: SecretBinary };
-  } catch (error) {
-    const facts = factsOf(error);
-    if (isNamed(facts, "ResourceNotFoundException")) return { kind: "absent" };
-    if (isNamed(facts, "InvalidRequestException")) return { kind: "deleted" };
-    throw awsFailure(error, {
-      where: `secretsmanager://${name}`,
-      action: "secretsmanager:GetSecretValue",
-      one,
+    if (typeof answer === "string") return { kind: answer === INVALID ? "deleted" : "absent" };
+    const { SecretString, SecretBinary, VersionId } = answer;
+    const bytes = SecretString ? Buffer.from(SecretString, "utf8") : (SecretBinary ?? EMPTY);
+    return { kind: "found", bytes, version: VersionId ?? "" };
+  }
+
+  /** `null` where there is no such secret. */
+  async describe(): Promise<DescribeSecretCommandOutput | null> {
+    const sent = this.client.send(new DescribeSecretCommand(this.id));
+    const answer = await answerOr(sent, this.asked("DescribeSecret"), NOT_FOUND);
+    return answer === NOT_FOUND ? null : answer;
+  }
+
+  /**
+   * `kmsKey`: `null` for the account's own; `deleted`: what it means that the name is being deleted.
+   * @returns the new version, or `null` where the name is taken
+   */
+  async create(
+    value: string,
+    kmsKey: string | null,
+    description: string,
+    deleted: CertkeepError,
+  ): Promise<string | null> {
+    const command = new CreateSecretCommand({
+      Name: this.id.SecretId,
+      SecretString: value,
+      Description: description,
+      ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }),
     });
+    const exists = "ResourceExistsException";
+    const sent = this.client.send(command);
+    const answer = await answerOr(sent, this.asked("CreateSecret"), exists, INVALID);
+    if (answer === INVALID) throw deleted;
+    return answer === exists ? null : (answer.VersionId ?? "");
+  }
+
+  /**
+   * At once, without a recovery window; one that isn't there is no error. @returns whether it is
+   * scheduled for deletion instead
+   */
+  async remove(): Promise<boolean> {
+    const command = new DeleteSecretCommand({ ...this.id, ForceDeleteWithoutRecovery: true });
+    const asked = this.asked("DeleteSecret");
+    return (await answerOr(this.client.send(command), asked, NOT_FOUND, INVALID)) === INVALID;
   }
 }
+
+const EMPTY = new Uint8Array(0);
 
 /** What to tell of a secret that is scheduled for deletion. */
 export function scheduledForDeletion(
@@ -137,50 +184,28 @@ export function createSecretValues(world: AwsWorld): SecretValues {
           expected: "1 to 512 of [A-Za-z0-9/_+=.@-]",
         });
       }
-      const read = await readSecret(secretsClient(world), name);
+      const read = await new NamedSecret(secretsClient(world), name).read();
       if (read.kind === "deleted") throw scheduledForDeletion(name);
-      return read.kind === "absent" ? null : Buffer.from(read.bytes).toString("utf8");
+      return read.kind === "found" && read.bytes.length > 0
+        ? Buffer.from(read.bytes).toString("utf8")
+        : null;
     },
   };
 }
 
 /** `kmsKey`: as for registrations. */
 export function createSecretKeeper(world: AwsWorld, kmsKey: string | null = null): SecretKeeper {
-  const client = secretsClient(world);
+  const secret = (name: string): NamedSecret => new NamedSecret(secretsClient(world), name);
   return {
     exists: async (name) => {
-      try {
-        const { DeletedDate } = await client.send(new DescribeSecretCommand({ SecretId: name }));
-        if (DeletedDate !== undefined) throw scheduledForDeletion(name);
-        return true;
-      } catch (error) {
-        if (isNamed(factsOf(error), "ResourceNotFoundException")) return false;
-        throw awsFailure(error, {
-          where: secretReference(name),
-          action: "secretsmanager:DescribeSecret",
-        });
-      }
+      const described = await secret(name).describe();
+      if (described?.DeletedDate !== undefined) throw scheduledForDeletion(name);
+      return described !== null;
     },
     create: async (name, value, description) => {
-      try {
-        await client.send(
-          new CreateSecretCommand({
-            Name: name,
-            SecretString: value,
-            Description: description,
-            ...(kmsKey === null ? {} : { KmsKeyId: kmsKey }),
-          }),
-        );
-        return "created";
-      } catch (error) {
-        const facts = factsOf(error);
-        if (isNamed(facts, "ResourceExistsException")) return "exists";
-        if (isNamed(facts, "InvalidRequestException")) throw scheduledForDeletion(name);
-        throw awsFailure(error, {
-          where: secretReference(name),
-          action: "secretsmanager:CreateSecret",
-        });
-      }
+      const deleted = scheduledForDeletion(name);
+      const version = await secret(name).create(value, kmsKey, description, deleted);
+      return version === null ? "exists" : "created";
     },
   };
 }
