@@ -3,6 +3,7 @@ import { parseMs } from "../certificate/time.ts";
 import { Command } from "commander";
 import { composeSettings } from "../wiring/settings.ts";
 import { count, span, tableLines } from "../report/text.ts";
+import { pick } from "../pick.ts";
 import { plain } from "../plain.ts";
 import { isSound, listBackups, type BackupsReport, type ListedCopy } from "../usecases/backups.ts";
 import { importCommand } from "./backups/import.ts";
@@ -85,14 +86,9 @@ async function show(
 
 function document(report: BackupsReport): object {
   return {
-    copies: report.copies.map(({ key, version, sizeBytes, header, problem, record }) => ({
-      key,
-      version,
-      sizeBytes,
-      record,
-      sound: problem === null && record !== "differs",
-      problem,
-      header,
+    copies: report.copies.map((copy) => ({
+      ...pick(copy, "key", "version", "sizeBytes", "record", "problem", "header"),
+      sound: isSound(copy),
     })),
     problems: problemsData(report.problems),
   };

@@ -1,6 +1,6 @@
 /** `certkeep digest`: posts what is due, or shows what Slack would get. */
 import { Command } from "commander";
-import { composeDigest, type ComposedDigest } from "../wiring/digest.ts";
+import { composeDigest } from "../wiring/digest.ts";
 import { CertkeepError } from "../error.ts";
 import type { RouteSettings } from "../report/digest.ts";
 import { digestText } from "../report/digest/text.ts";
@@ -76,7 +76,7 @@ function outcomeText({ name, delivered, waiting }: RouteOutcome): string {
 async function preview(
   io: Io,
   options: Options,
-  composed: ComposedDigest,
+  composed: Awaited<ReturnType<typeof composeDigest>>,
   inputs: DigestInputs,
 ): Promise<void> {
   const previews = await previewDigest(

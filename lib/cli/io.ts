@@ -3,6 +3,7 @@
  */
 import type { Readable, Writable } from "node:stream";
 import { fullStop, type CertkeepError } from "../error.ts";
+import { pick } from "../pick.ts";
 import { plain, plainJson, plainOutput } from "../plain.ts";
 
 /** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
@@ -75,7 +76,7 @@ export function tell(io: Io, error: CertkeepError): void {
 }
 
 export function problemsData(problems: readonly CertkeepError[]): readonly object[] {
-  return problems.map(({ code, message }) => ({ code, message }));
+  return problems.map((error) => pick(error, "code", "message"));
 }
 
 /** With `-v`: one line on standard error of what is read, and after how many seconds. */

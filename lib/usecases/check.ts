@@ -11,6 +11,7 @@ import type { Reason } from "../certificate/reason.ts";
 import type { Verifier } from "../certificate/verifier.ts";
 import { issuerOf, type Issuer } from "../issuer/issuers.ts";
 import type { CheckResult } from "../report/check.ts";
+import { pick } from "../pick.ts";
 import { decodeBase64 } from "../secret/base64.ts";
 import { certManagerVerdict, isCertManagers } from "../secret/certmanager.ts";
 import { DEFAULT_CLASSIFY_OPTIONS, own, type Shape } from "../secret/shapes.ts";
@@ -240,22 +241,11 @@ function pemOf(der: Uint8Array): string {
   );
 }
 
-export function checkDocument(results: readonly CheckResult[]): {
-  readonly results: readonly object[];
-} {
+export function checkDocument(results: readonly CheckResult[]): object {
   return {
-    results: results.map(
-      ({ subject, names, valid, reasons, notBefore, notAfter, issuer, serial, sha256 }) => ({
-        subject,
-        names,
-        valid,
-        reasons,
-        notBefore,
-        notAfter,
-        issuer,
-        serial,
-        sha256,
-      }),
-    ),
+    results: results.map((one) => ({
+      ...pick(one, "subject", "names", "valid", "reasons", "notBefore", "notAfter"),
+      ...pick(one, "issuer", "serial", "sha256"),
+    })),
   };
 }

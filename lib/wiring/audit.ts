@@ -27,13 +27,7 @@ interface Asked {
   readonly namespace?: string | null;
 }
 
-export interface ComposedAudit {
-  readonly config: Config;
-  readonly targets: readonly AuditTarget[];
-  readonly ports: AuditPorts;
-}
-
-export async function composeAudit(world: RunWorld, asked: Asked): Promise<ComposedAudit> {
+export async function composeAudit(world: RunWorld, asked: Asked) {
   const { clusters, namespace = null } = asked;
   const reach = world.contextRef !== null ? [] : clusters.length === 0 ? "all" : clusters;
   const settings = await composeSettings({ ...world, reach });

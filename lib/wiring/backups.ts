@@ -3,7 +3,6 @@ import { BACKUP_STORE } from "../config/form.ts";
 import { settingsFor } from "../config/settings.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
-import type { AuditPorts } from "../usecases/audit/context.ts";
 import type { DrillPorts } from "../usecases/drill.ts";
 import type { MovePorts } from "../usecases/move.ts";
 import type { RekeyPorts } from "../usecases/rekey.ts";
@@ -49,17 +48,8 @@ export async function composeMove(world: RunWorld, from: string): Promise<MovePo
   };
 }
 
-export interface ComposedImport {
-  readonly cluster: string;
-  readonly recipients: readonly string[];
-  readonly ports: AuditPorts;
-}
-
 /** `asked`: `--cluster`, or `null`: the only one there is. */
-export async function composeImport(
-  world: RunWorld,
-  asked: string | null,
-): Promise<ComposedImport> {
+export async function composeImport(world: RunWorld, asked: string | null) {
   const settings = await composeSettings(world);
   const { config, stores } = settings;
   const names = settings.names.length > 0 ? settings.names : await stateKeys(stores.states);

@@ -4,14 +4,11 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createSlackPoster, webhookProblem } from "../adapters/slack/poster.ts";
 import type { DigestRoute } from "../config/digest.ts";
-import type { Config } from "../config/schema.ts";
 import { CertkeepError } from "../error.ts";
 import { restoreFunctionOf } from "../finding/action.ts";
 import type { SecretValues } from "../ports/registry.ts";
-import type { DigestSettings } from "../report/digest.ts";
 import { plain } from "../plain.ts";
-import type { DigestPorts, Route } from "../usecases/digest/deliver.ts";
-import type { ReportPorts, ReportScope } from "../usecases/report.ts";
+import type { Route } from "../usecases/digest/deliver.ts";
 import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
@@ -20,16 +17,7 @@ import type { RunWorld } from "./world.ts";
 
 type ReportWorld = World & Pick<RunWorld, "nowMs" | "atMs" | "signal">;
 
-export interface ComposedReport {
-  readonly config: Config;
-  /** Where the configuration is; `null`: there is none. */
-  readonly file: string | null;
-  readonly ports: ReportPorts & { readonly issuance: NonNullable<ReportPorts["issuance"]> };
-  readonly scope: ReportScope;
-  readonly secrets: SecretValues;
-}
-
-export async function composeReport(world: ReportWorld): Promise<ComposedReport> {
+export async function composeReport(world: ReportWorld) {
   const settings = await composeSettings({ ...world, reach: "none" });
   const { config, file, names, secrets, stores } = settings;
   // One instant for all that is said.
@@ -74,16 +62,10 @@ export async function writePage(file: string, cwd: string, html: string): Promis
   }
 }
 
-export interface ComposedDigest extends ComposedReport {
-  readonly digestPorts: DigestPorts;
-  readonly settings: DigestSettings;
-  readonly routes: readonly Route[];
-}
-
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
 /** `deliver`: whether webhooks are needed, and so read. @throws as composeReport */
-export async function composeDigest(world: ReportWorld, deliver: boolean): Promise<ComposedDigest> {
+export async function composeDigest(world: ReportWorld, deliver: boolean) {
   const composed = await composeReport(world);
   const { atMinute, weekday, routes } = composed.config.digest;
   return {

@@ -35,12 +35,9 @@ export interface InitWorld extends ConfigWorld {
   readonly note: (message: string) => void;
 }
 
-export interface ComposedInit {
-  readonly places: InitPlaces;
-  readonly ports: InitPorts;
-}
-
-export async function composeInit(world: InitWorld): Promise<ComposedInit> {
+export async function composeInit(
+  world: InitWorld,
+): Promise<{ readonly places: InitPlaces; readonly ports: InitPorts }> {
   const home = homeOf(world.env);
   const paths = localPaths();
   const named =
@@ -104,16 +101,11 @@ export interface CloudWorld extends InitWorld {
   readonly cloudQuestions: CloudQuestions | null;
 }
 
-export interface ComposedInitCloud extends ComposedInit {
-  readonly region: string | null;
-  cloud(region: string): Promise<CloudPorts>;
-}
-
 /**
  * What is packaged lies in this folder, and names no clusters. @throws CertkeepError usage,
  * config_unapproved, config_invalid
  */
-export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitCloud> {
+export async function composeInitCloud(world: CloudWorld) {
   const file = world.configFile ?? join(world.cwd, CONFIG_NAME);
   // One that is there was only found; one that isn't is named, so that none is looked for above.
   const configFile = existsSync(file) ? world.configFile : file;
@@ -131,7 +123,7 @@ export async function composeInitCloud(world: CloudWorld): Promise<ComposedInitC
       world.env["AWS_REGION"] ||
       world.env["AWS_DEFAULT_REGION"] ||
       null,
-    cloud: async (region) => ({
+    cloud: async (region: string): Promise<CloudPorts> => ({
       files: composed.ports.files,
       secrets: (await import("../adapters/aws/secretsmanager.ts")).createSecretKeeper(
         { env: { ...world.env, AWS_REGION: region }, region },

@@ -11,9 +11,8 @@ import { proxyFromEnvironment } from "../adapters/proxy.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createRegistrar } from "../adapters/kubernetes/register.ts";
 import { accessName, printedPlan, type ServerPlace } from "../rbac/manifest.ts";
-import type { AccessPlan } from "../rbac/rules.ts";
 import type { Bearer } from "../rbac/table.ts";
-import type { ClusterEntry, EksAccess } from "../config/cluster.ts";
+import type { EksAccess } from "../config/cluster.ts";
 import { removeCluster } from "../config/edit.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
@@ -43,26 +42,6 @@ import { realTimer } from "../adapters/timer.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 import type { RunWorld } from "./world.ts";
 
-export interface ComposedRegister {
-  /** What the manifest that was applied already was printed for; `null`: that isn't known. */
-  printed(): Promise<AccessPlan | null>;
-  readonly namespacesSeen: readonly string[];
-  readonly ports: RegisterPorts;
-  /** The registration that is there, as far as it can be read. */
-  readonly existing: Omit<ClusterEntry, "name"> | null;
-  readonly settings: ComposedSettings;
-  close(): Promise<void>;
-}
-
-export interface Existing {
-  readonly settings: ComposedSettings;
-  readonly registrations: Registrations;
-  /** The registration that is there, as far as it can be read, or the entry in certkeep.yaml. */
-  readonly existing: Omit<ClusterEntry, "name"> | null;
-  /** The entry in certkeep.yaml that the registration takes the place of. */
-  readonly configured: RegisterPorts["configured"];
-}
-
 /** Where registrations are written; only who registers loads that. @throws CertkeepError usage */
 async function openRegistrations(
   { config, folder, file, admitted }: ComposedSettings,
@@ -83,7 +62,7 @@ async function openRegistrations(
   });
 }
 
-export async function composeExisting(world: World, name: string): Promise<Existing> {
+export async function composeExisting(world: World, name: string) {
   if (!LABEL.test(name))
     throw new CertkeepError("usage", {
       where: "certkeep clusters",
@@ -145,7 +124,7 @@ function refuseConfigured({ config, registered, file }: ComposedSettings, name: 
 export function refuseSharedRole(
   name: string,
   eks: EksAccess | null,
-  { settings, ports }: Pick<ComposedRegister, "settings" | "ports">,
+  { settings, ports }: { readonly settings: ComposedSettings; readonly ports: RegisterPorts },
 ): void {
   refuseSameRole(
     { eks },
@@ -154,7 +133,7 @@ export function refuseSharedRole(
   );
 }
 
-export async function composeRegister(world: RegisterWorld): Promise<ComposedRegister> {
+export async function composeRegister(world: RegisterWorld) {
   const composed = await composeExisting(world, world.name);
   const { settings, registrations, existing, configured } = composed;
   const admin = await adminConnection(await administrator(world, composed));
@@ -193,7 +172,8 @@ export async function composeRegister(world: RegisterWorld): Promise<ComposedReg
         read: await broughtCredential(world, "read"),
         restore: await broughtCredential(world, "restore"),
       },
-      open: (bearer, text, eks) => openCredential(bearer, text, eks, world),
+      open: (bearer: Bearer, text: string, eks: EksAccess | null) =>
+        openCredential(bearer, text, eks, world),
       registrations,
       states,
       configured,

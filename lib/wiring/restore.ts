@@ -7,7 +7,7 @@ import { createSelfAccess } from "../adapters/kubernetes/access.ts";
 import { createClusterReader } from "../adapters/kubernetes/reader.ts";
 import { createClusterWriter } from "../adapters/kubernetes/writer.ts";
 import { settingsFor } from "../config/settings.ts";
-import type { RestorePorts, RestoreTarget } from "../usecases/restore/context.ts";
+import type { RestoreTarget } from "../usecases/restore/context.ts";
 import { auditSettings } from "./audit.ts";
 import { clusterMeant, connectCluster, contextSettings } from "./connect.ts";
 import { composeOpener } from "./identity.ts";
@@ -24,12 +24,7 @@ interface Asked {
   readonly offline: string | null;
 }
 
-export interface ComposedRestore {
-  readonly target: RestoreTarget;
-  readonly ports: RestorePorts;
-}
-
-export async function composeRestore(world: RunWorld, asked: Asked): Promise<ComposedRestore> {
+export async function composeRestore(world: RunWorld, asked: Asked) {
   const reach = world.contextRef === null ? [asked.cluster] : [];
   const settings = await composeSettings({ ...world, reach });
   const opener = await composeOpener(world, settings);

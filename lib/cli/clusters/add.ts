@@ -9,12 +9,7 @@ import { PARTS, type Part } from "../../rbac/table.ts";
 import { registeredDocument, registeredLines, type RegisterResult } from "../../report/clusters.ts";
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
-import {
-  composeExisting,
-  composeRegister,
-  refuseSharedRole,
-  type ComposedRegister,
-} from "../../wiring/register.ts";
+import { composeExisting, composeRegister, refuseSharedRole } from "../../wiring/register.ts";
 import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
 import { configWorld, DOCUMENT, withCommon, worldOf } from "../options.ts";
 import {
@@ -157,7 +152,7 @@ function noteNarrowing(
   io: Io,
   name: string,
   { namespaces, secrets }: AccessPlan,
-  { existing, namespacesSeen }: ComposedRegister,
+  { existing, namespacesSeen }: Awaited<ReturnType<typeof composeRegister>>,
 ): void {
   if (namespaces === null) return;
   const left = namespacesSeen.filter(

@@ -1,6 +1,7 @@
 /** An audit as one JSON document, `certkeep.audit/v2`. Pure. */
 import { formatMsOrNull } from "../../certificate/time.ts";
 import { acrossData } from "../../finding/budgets.ts";
+import { pick } from "../../pick.ts";
 import { findingDocument } from "../../report/phrases.ts";
 import { certificates, type LiveCertificate } from "../../state/certificates.ts";
 import { observationsOf } from "../../state/observations.ts";
@@ -8,52 +9,23 @@ import type { SourceStatus } from "../../state/signals.ts";
 import type { AuditReport } from "../audit.ts";
 
 /** How far a source besides Secrets went; `code` is `null` where it answered whole. */
-function sourceData({
-  source,
-  scope,
-  code,
-  askedMs,
-  wholeMs,
-  sinceMs,
-  unread,
-}: SourceStatus): object {
+function sourceData(status: SourceStatus): object {
   return {
-    source,
-    scope,
-    code,
-    asked: formatMsOrNull(askedMs),
-    whole: formatMsOrNull(wholeMs),
-    since: formatMsOrNull(sinceMs),
-    unread,
+    ...pick(status, "source", "scope", "code", "unread"),
+    asked: formatMsOrNull(status.askedMs),
+    whole: formatMsOrNull(status.wholeMs),
+    since: formatMsOrNull(status.sinceMs),
   };
 }
 
-function certificateData({
-  namespace,
-  secret,
-  layout,
-  fieldBase,
-  record,
-  verdict,
-}: LiveCertificate): object {
+function certificateData(entry: LiveCertificate): object {
+  const { layout, record, verdict } = entry;
   return {
-    namespace,
-    secret,
+    ...pick(entry, "namespace", "secret", "fieldBase"),
     shape: layout,
-    fieldBase,
-    domain: record.domain,
-    names: record.names,
-    valid: verdict.valid,
-    reasons: verdict.reasons,
-    staging: record.staging,
-    issuer: record.issuer,
-    issuerName: record.issuerName,
-    serial: record.serial,
-    sha256: record.sha256,
-    notBefore: record.notBefore,
-    notAfter: record.notAfter,
-    issuedAt: record.issuedAt,
-    issuedBy: record.issuedBy,
+    ...pick(verdict, "valid", "reasons"),
+    ...pick(record, "domain", "names", "staging", "issuer", "issuerName", "serial", "sha256"),
+    ...pick(record, "notBefore", "notAfter", "issuedAt", "issuedBy"),
     // Version of the encrypted backup, or `null` with the reason in `notKept`.
     copy: record.copy?.version ?? null,
     notKept: record.notKept?.reason ?? null,
@@ -65,19 +37,10 @@ export const AUDIT_SCHEMA = "certkeep.audit/v2";
 export function auditDocument(report: AuditReport, atMs: number): object {
   return {
     clusters: report.clusters.map((cluster) => ({
-      cluster: cluster.cluster,
-      title: cluster.title,
-      server: cluster.server,
-      identity: cluster.state.identity,
-      complete: cluster.complete,
-      audit: cluster.state.audit,
-      scopes: cluster.scopes,
-      skipped: cluster.skipped,
+      ...pick(cluster, "cluster", "title", "server", "complete", "scopes", "skipped", "copies"),
+      ...pick(cluster.state, "identity", "audit"),
       counts: cluster.tally,
-      copies: cluster.copies,
-      requests: cluster.stats.requests,
-      valuesRead: cluster.stats.valuesRead,
-      unfilteredFullListings: cluster.stats.unfilteredFullListings,
+      ...pick(cluster.stats, "requests", "valuesRead", "unfilteredFullListings"),
       certificates: [...certificates(cluster.state, atMs)].flatMap((entry) =>
         entry.condition === "live" ? [certificateData(entry)] : [],
       ),
@@ -87,23 +50,13 @@ export function auditDocument(report: AuditReport, atMs: number): object {
       sources: observationsOf(cluster.state).looks.map(sourceData),
     })),
     ...acrossData(report.across),
-    transparency: report.transparency.map(
-      ({ domain, source, askedMs, wholeMs, code, sinceMs, unread, others }) => ({
-        domain,
-        source,
-        code,
-        asked: formatMsOrNull(askedMs),
-        whole: formatMsOrNull(wholeMs),
-        since: formatMsOrNull(sinceMs),
-        unread,
-        others,
-      }),
-    ),
-    unreadStates: report.unreadStates.map(({ code, message }) => ({ code, message })),
-    failed: report.failed.map(({ title, error }) => ({
-      title,
-      code: error.code,
-      message: error.message,
+    transparency: report.transparency.map((status) => ({
+      ...pick(status, "domain", "source", "code", "unread", "others"),
+      asked: formatMsOrNull(status.askedMs),
+      whole: formatMsOrNull(status.wholeMs),
+      since: formatMsOrNull(status.sinceMs),
     })),
+    unreadStates: report.unreadStates.map((error) => pick(error, "code", "message")),
+    failed: report.failed.map(({ title, error }) => ({ title, ...pick(error, "code", "message") })),
   };
 }

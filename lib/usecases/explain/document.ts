@@ -2,6 +2,7 @@
 import { formatMs, formatMsOrNull } from "../../certificate/time.ts";
 import { adviceData, budgetData, issuanceData, lackData } from "../../finding/budgets.ts";
 import { type Diagnosis, explainsReissue } from "../../diagnosis/cause.ts";
+import { pick } from "../../pick.ts";
 import { plainText } from "../../report/part.ts";
 import { findingDocument } from "../../report/phrases.ts";
 import { becausePlain, seenText } from "../../report/phrases/causes.ts";
@@ -12,26 +13,13 @@ import type { ExplainedPlace, Explanation } from "../../report/explain/explanati
 
 export const EXPLAIN_SCHEMA = "certkeep.explain/v2";
 
-function diagnosisData({
-  cluster,
-  kind,
-  issuer,
-  key,
-  verdict,
-  needlessMs,
-  causes,
-  missing,
-}: Diagnosis): object {
+function diagnosisData(diagnosis: Diagnosis): object {
+  const { needlessMs, causes, missing } = diagnosis;
   return {
-    cluster,
-    kind,
-    issuer,
-    key,
-    verdict,
+    ...pick(diagnosis, "cluster", "kind", "issuer", "key", "verdict"),
     needless: needlessMs.map(formatMs),
     causes: causes.map((cause) => ({
-      code: cause.code,
-      confidence: cause.confidence,
+      ...pick(cause, "code", "confidence"),
       because: becausePlain(cause),
       over: formatMsOrNull(cause.overMs),
       explainsReissue: explainsReissue(cause),
@@ -44,8 +32,7 @@ function diagnosisData({
       measures: cause.measures.map(measureDocument),
     })),
     missing: missing.map((one) => ({
-      source: one.source,
-      code: one.code,
+      ...pick(one, "source", "code"),
       text: plainText(missingText(one)),
       since: formatMsOrNull(one.sinceMs),
       measure: one.measure === null ? null : measureDocument(one.measure),
@@ -53,14 +40,11 @@ function diagnosisData({
   };
 }
 
-function placeData({ entry, asLastSeen, copies, auditedAt, advice }: ExplainedPlace): object {
-  const { cluster, namespace, secret, layout, fieldBase, record, verdict } = entry;
+function placeData(place: ExplainedPlace): object {
+  const { entry, advice } = place;
   return {
-    cluster,
-    namespace,
-    secret,
-    shape: layout,
-    fieldBase,
+    ...pick(entry, "cluster", "namespace", "secret", "fieldBase", "verdict"),
+    shape: entry.layout,
     name: titleOf(entry),
     state:
       entry.condition === "lost"
@@ -68,12 +52,9 @@ function placeData({ entry, asLastSeen, copies, auditedAt, advice }: ExplainedPl
         : entry.condition === "missing_content"
           ? "emptied"
           : entry.condition,
-    certificate: record,
-    verdict,
+    certificate: entry.record,
     since: formatMs(entry.sinceMs),
-    asLastSeen,
-    copies,
-    auditedAt,
+    ...pick(place, "asLastSeen", "copies", "auditedAt"),
     advice: advice === null ? null : adviceData(advice),
   };
 }
@@ -81,8 +62,7 @@ function placeData({ entry, asLastSeen, copies, auditedAt, advice }: ExplainedPl
 export function explainDocument(explanation: Explanation): object {
   const { across } = explanation;
   return {
-    name: explanation.name,
-    kind: explanation.kind,
+    ...pick(explanation, "name", "kind", "ignored"),
     at: formatMs(explanation.atMs),
     places: explanation.places.map(placeData),
     issuances: explanation.accounts.map(
@@ -104,29 +84,18 @@ export function explainDocument(explanation: Explanation): object {
       }),
     ),
     clusters: explanation.clusters.map(({ state, tally }) => ({
-      cluster: state.cluster,
-      title: state.title,
-      server: state.server,
-      identity: state.identity,
-      audit: state.audit,
+      ...pick(state, "cluster", "title", "server", "identity", "audit"),
       counts: tally,
     })),
     findings: explanation.findings.map(findingDocument),
     diagnoses: explanation.diagnoses.map(diagnosisData),
-    looks: explanation.looks.map(
-      ({ cluster, source, scope, code, unread, askedMs, wholeMs, sinceMs }) => ({
-        cluster,
-        source,
-        scope,
-        code,
-        unread,
-        askedAt: formatMs(askedMs),
-        wholeAt: formatMsOrNull(wholeMs),
-        since: formatMsOrNull(sinceMs),
-      }),
-    ),
-    ignored: explanation.ignored,
+    looks: explanation.looks.map((look) => ({
+      ...pick(look, "cluster", "source", "scope", "code", "unread"),
+      askedAt: formatMs(look.askedMs),
+      wholeAt: formatMsOrNull(look.wholeMs),
+      since: formatMsOrNull(look.sinceMs),
+    })),
     ...lackData(across),
-    problems: explanation.problems.map(({ code, message }) => ({ code, message })),
+    problems: explanation.problems.map((error) => pick(error, "code", "message")),
   };
 }
