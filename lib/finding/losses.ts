@@ -1,8 +1,9 @@
 /** What went missing with its Secret: one by one, or as an incident. Pure. */
 import { parseMs } from "../certificate/time.ts";
+import { setOf } from "../ratelimit/limit.ts";
 import type { Part } from "../rbac/table.ts";
 import { combinedHelp, type RecordedPlanner, type RestoreHelp } from "../restoreplan/recorded.ts";
-import type { CertificateEntry } from "../state/certificates.ts";
+import { type CertificateEntry, verdictAt } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { INCIDENT_MS } from "../state/incident.ts";
 import { calledBy } from "../state/identity.ts";
@@ -62,6 +63,7 @@ export function* lossDrafts(
       ? [entry]
       : [],
   );
+  const isReplaced = replacedIn(entries);
   const ofIncidents: OfSecret[] = [];
   for (const certificates of Map.groupBy(lost, (entry) => entry.key).values()) {
     const [first, ...rest] = certificates;
@@ -92,11 +94,35 @@ export function* lossDrafts(
       yield {
         ...common,
         code: "secret_lost",
-        ...(how === "unknown" ? { severity: "warning" as const } : {}),
+        ...(how === "unknown" && (isReplaced(first) || !certificates.some(wasValid))
+          ? { severity: "warning" as const }
+          : {}),
         params: { ...params, parent: how === "unknown" ? "unknown" : "stands" },
       };
   }
   for (const secrets of byIncident(ofIncidents)) yield incidentDraft(state, secrets, planner);
+}
+
+function wasValid({ record, loss }: LostCertificate): boolean {
+  return verdictAt(record, loss.lastSeenMs).valid;
+}
+
+/** Whether another Secret that its Ingress could use holds a valid certificate for its names. */
+function replacedIn(entries: readonly CertificateEntry[]): (lost: LostCertificate) => boolean {
+  const keyOf = (namespace: string, names: readonly string[]): string =>
+    `${namespace}\n${setOf(names).key}`;
+  let valid: ReadonlySet<string> | null = null;
+  return ({ layout, namespace, record }) => {
+    if (layout !== "tls") return false;
+    valid ??= new Set(
+      entries.flatMap((entry) =>
+        entry.condition === "live" && entry.verdict.valid
+          ? [keyOf(entry.namespace, entry.record.names)]
+          : [],
+      ),
+    );
+    return valid.has(keyOf(namespace, record.names));
+  };
 }
 
 type LostCertificate = CertificateEntry & { readonly condition: "lost" };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatMs, parseMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { tally } from "../../lib/finding/tally.ts";
-import type { StateDocument } from "../../lib/state/document.ts";
+import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
 import { commandOf } from "../../lib/report/command.ts";
 import { findingDocument, type FindingDocument } from "../../lib/report/phrases.ts";
@@ -18,6 +18,10 @@ function codes(of: StateDocument, atMs = NOW_MS): string[] {
 function documents(of: StateDocument): readonly FindingDocument[] {
   return evaluateState(of, NOW_MS, NOW).map(findingDocument);
 }
+
+const lost = (how: string, record: SecretRecord) => ({
+  ...{ how, incident: null, lostAt: NOW, lastSeenAt: "2026-11-23T11:00:00Z", record },
+});
 
 describe("findings of a state", () => {
   it("says nothing of what is fine", () => {
@@ -170,16 +174,38 @@ describe("findings of a state", () => {
   it.each([
     ["lost", "secret_lost critical"],
     ["removed", "secret_removed info"],
-    ["unknown", "secret_lost warning"],
+    ["unknown", "secret_lost critical"],
   ])("a Secret that is gone: %s", (how, expected) => {
-    const lost = {
-      how,
-      incident: null,
-      lostAt: NOW,
-      lastSeenAt: "2026-11-23T11:00:00Z",
-      record: secret(),
-    };
-    expect(codes(state({}, { lost: { [KEY]: lost } }))).toEqual([expected]);
+    expect(codes(state({}, { lost: { [KEY]: lost(how, secret()) } }))).toEqual([expected]);
+  });
+
+  describe("a plain Secret that is gone and whose parent is unknown", () => {
+    const plain = secret({ shape: "tls" });
+    const gone = lost("unknown", plain);
+
+    it("is critical: an Ingress may use it", () => {
+      const elsewhere = { "web/renamed": plain };
+      expect(codes(state({}, { lost: { [KEY]: gone } }))).toEqual(["secret_lost critical"]);
+      expect(codes(state(elsewhere, { lost: { [KEY]: gone } }))).toEqual(["secret_lost critical"]);
+    });
+
+    it("is a warning where it was rejected when last seen", () => {
+      const broken = certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false });
+      const record = secret({ shape: "tls", certificates: { tls: broken } });
+      expect(codes(state({}, { lost: { [KEY]: lost("unknown", record) } }))).toEqual([
+        "secret_lost warning",
+      ]);
+    });
+
+    it("is a warning where another Secret of its namespace is valid for the same names", () => {
+      const renamed = { "tailscale/renamed": plain };
+      expect(codes(state(renamed, { lost: { [KEY]: gone } }))).toEqual(["secret_lost warning"]);
+      const broken = certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false });
+      const other = {
+        "tailscale/renamed": secret({ shape: "tls", certificates: { tls: broken } }),
+      };
+      expect(codes(state(other, { lost: { [KEY]: gone } }))).toContain("secret_lost critical");
+    });
   });
 
   it.each([

@@ -366,7 +366,7 @@ describe("what is gone", () => {
     }
     await world.audit();
     world.sandbox.remove("shop", "same");
-    expect(codes(await world.audit())).toContain("secret_lost warning");
+    expect(codes(await world.audit())).toContain("secret_lost critical");
   });
 
   it("is over where a proxy was recreated under another name", async () => {
@@ -495,7 +495,7 @@ describe("what is gone", () => {
       });
       await other.audit();
       other.sandbox.remove("constructor", "c");
-      expect(codes(await other.audit())).toEqual(["secret_lost warning"]);
+      expect(codes(await other.audit())).toEqual(["secret_lost critical"]);
     } finally {
       await other.stop();
     }

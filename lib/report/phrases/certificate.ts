@@ -132,7 +132,8 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
       "A Secret that held a certificate is missing while its parent still exists, or its " +
       "namespace was deleted or recreated, or more than 10 certificates, or at least 3 and " +
       "over a " +
-      "quarter of a cluster's, were lost within one hour. A warning where the parent is unknown.",
+      "quarter of a cluster's, were lost within one hour. A warning where the parent is unknown " +
+      "and another Secret of the namespace replaces it, or its certificate wasn't valid.",
     seen: ({ params }) =>
       params.of === "many"
         ? say`${params.count}

@@ -106,32 +106,44 @@ describe("a digest is sent", () => {
     expect(runs(steps, record).filter((told) => told !== null)).toEqual([]);
   });
 
-  it("at once when the same finding gets worse", () => {
+  describe("of a plain Secret that is gone and whose parent is unknown", () => {
     const web = { namespace: "shop", secret: "web", names: ["web.shop.example"] };
-    const lost = (how: string): StateDocument => ({
+    const record = secret({
+      shape: "tls",
+      certificates: { tls: lasting(50, "web.shop.example") },
+    });
+    const lost: StateDocument = {
       ...good,
       copies: { v1: copy(web) },
       lost: {
         "shop/web": {
-          how,
+          how: "unknown",
           incident: null,
           lostAt: "2026-11-23T11:00:00Z",
           lastSeenAt: "2026-11-23T10:00:00Z",
-          record: secret({ certificates: { tls: lasting(50, "web.shop.example") } }),
+          record,
         },
       },
+    };
+    const replaced = { ...lost, secrets: { ...lost.secrets, "shop/web-2": record } };
+    const told = [title(/^web\.shop\.example in prod: Secret missing/)];
+
+    it("at once: it may serve", () => {
+      expect(runs([[NOW_MS + 5 * MINUTE, lost]], plan([good]).record)).toEqual([told]);
     });
-    const { record } = plan([lost("unknown")]);
-    expect(
-      runs(
-        [
-          [NOW_MS + 5 * MINUTE, lost("unknown")],
-          [NOW_MS + 10 * MINUTE, lost("lost")],
-          [NOW_MS + 15 * MINUTE, lost("lost")],
-        ],
-        record,
-      ),
-    ).toEqual([null, [title(/^web\.shop\.example in prod: Secret missing/)], null]);
+
+    it("at once when the same finding gets worse", () => {
+      expect(
+        runs(
+          [
+            [NOW_MS + 5 * MINUTE, replaced],
+            [NOW_MS + 10 * MINUTE, lost],
+            [NOW_MS + 15 * MINUTE, lost],
+          ],
+          plan([replaced]).record,
+        ),
+      ).toEqual([null, told, null]);
+    });
   });
 
   it("never for what can't be seen: neither new nor over", () => {
