@@ -19,7 +19,7 @@ function documents(of: StateDocument): readonly FindingDocument[] {
   return evaluateState(of, NOW_MS, NOW).map(findingDocument);
 }
 
-const lost = (how: string, record: SecretRecord) => ({
+const lostSecret = (how: string, record: SecretRecord) => ({
   ...{ how, incident: null, lostAt: NOW, lastSeenAt: "2026-11-23T11:00:00Z", record },
 });
 
@@ -176,12 +176,12 @@ describe("findings of a state", () => {
     ["removed", "secret_removed info"],
     ["unknown", "secret_lost critical"],
   ])("a Secret that is gone: %s", (how, expected) => {
-    expect(codes(state({}, { lost: { [KEY]: lost(how, secret()) } }))).toEqual([expected]);
+    expect(codes(state({}, { lost: { [KEY]: lostSecret(how, secret()) } }))).toEqual([expected]);
   });
 
   describe("a plain Secret that is gone and whose parent is unknown", () => {
     const plain = secret({ shape: "tls" });
-    const gone = lost("unknown", plain);
+    const gone = lostSecret("unknown", plain);
 
     it("is critical: an Ingress may use it", () => {
       const elsewhere = { "web/renamed": plain };
@@ -192,7 +192,7 @@ describe("findings of a state", () => {
     it("is a warning where it was rejected when last seen", () => {
       const broken = certificate({ windows: [], reasons: ["key_mismatch"], keyFits: false });
       const record = secret({ shape: "tls", certificates: { tls: broken } });
-      expect(codes(state({}, { lost: { [KEY]: lost("unknown", record) } }))).toEqual([
+      expect(codes(state({}, { lost: { [KEY]: lostSecret("unknown", record) } }))).toEqual([
         "secret_lost warning",
       ]);
     });

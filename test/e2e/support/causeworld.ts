@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { generateIdentity } from "../../../lib/adapters/age/identity.ts";
-import { type Authority, issueAged, type Issued } from "../../support/pki.ts";
+import { type Authority, createAuthority, issueAged, type Issued } from "../../support/pki.ts";
 import { named } from "../../support/named.ts";
 import { runIn } from "./incommand.ts";
 import type { Kube } from "./kube.ts";
@@ -39,8 +39,7 @@ export interface Explained {
   readonly findings: readonly { readonly code: string; readonly why: string | null }[];
 }
 
-/** A folder of certkeep's, and the clusters that are registered there. */
-type PairText = Pick<Issued, "certificatePem" | "keyPem">;
+export type PairText = Pick<Issued, "certificatePem" | "keyPem">;
 
 export class World {
   readonly folder = mkdtempSync(join(tmpdir(), "certkeep-e2e-causes-"));
@@ -50,6 +49,9 @@ export class World {
     readonly kubelet: KubeletStub;
   }[] = [];
   readonly #authority: Authority;
+  readonly #staging = createAuthority({ name: "E2E Staging" });
+  /** Of a company: no issuer of this folder's. */
+  readonly ownCa = createAuthority({ name: "Corp" });
 
   constructor(authority: Authority) {
     this.#authority = authority;
@@ -64,6 +66,7 @@ export class World {
       join(this.folder, "intermediates.pem"),
       this.#authority.intermediates.map(({ pem }) => pem).join(""),
     );
+    writeFileSync(join(this.folder, "staging.pem"), this.#staging.root.pem);
     const issuer =
       "  - {id: e2e, title: E2E, kind: production, anchors: anchors.pem, intermediates: " +
       "intermediates.pem, limits: {perSet: {count: 5}, perDomain: {count: 50}}}";
@@ -73,14 +76,19 @@ export class World {
         "identity: file:identity.txt\n" +
         `stores: {backups: "file:backups", state: "file:state"}\n` +
         "issuers:\n" +
-        `${issuer}\n`,
+        `${issuer}\n` +
+        "  - {id: e2e-staging, title: E2E Staging, kind: staging, anchors: staging.pem}\n",
     );
     return this;
   }
 
   /** A certificate of the name, issued so long ago. */
-  issue(agoMs: number): PairText {
-    return issueAged(this.#authority, [DOMAIN], Date.now(), agoMs);
+  issue(agoMs: number, name = DOMAIN): PairText {
+    return issueAged(this.#authority, [name], Date.now(), agoMs);
+  }
+
+  issueStaging(agoMs: number): PairText {
+    return issueAged(this.#staging, [DOMAIN], Date.now(), agoMs);
   }
 
   /**
