@@ -52,6 +52,16 @@ describe("the page", () => {
     expect(text).toContain("Left out, since no longer registered: old.");
   });
 
+  it("breaks no option of a command after a hyphen, and says after it what it shows", () => {
+    const bad = pageOf(SCENARIOS.badDay());
+    expect(bad).toContain(
+      '<code class="cmd">certkeep restore prod shop.tail1a2b3.ts.net <span>--apply</span></code>',
+    );
+    expect(bad).toContain(
+      'explain shop.tail1a2b3.ts.net</code> <span class="soft">(the missing permission)</span>',
+    );
+  });
+
   it("of 59 certificates with one cause has one block, folded beyond five", () => {
     const first = pageOf(SCENARIOS.firstAudit());
     const blocks = [...first.matchAll(/<article class="item critical">.*?<\/article>/gs)].map(

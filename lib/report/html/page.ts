@@ -154,7 +154,7 @@ function itemHtml(item: Item): string {
     ...also.map((text) => paragraph([{ strong: "Also: " }, ...sentence(text)])),
     estimate ? paragraph(["Estimate: certkeep can't see every issuance."], "soft") : "",
     remedy(fix.label, restores ? [] : fix.text, [...fix.commands, ...fix.invokes]),
-    more === null ? "" : remedy(more.label, own(more.note), [more.command]),
+    more === null ? "" : remedy(more.label, [], [more.command], more.note),
     "</article>",
   ].join("");
 }
@@ -190,10 +190,19 @@ function subjectsHtml({ subjects: [only, ...others], subjects, names }: ItemEven
   ];
 }
 
-/** What to do, then the commands that do it. */
-function remedy(label: string, text: Text, commands: readonly string[]): string {
+/** An option isn't broken after its hyphens. */
+function commandHtml(command: string): string {
+  const words = command
+    .split(" ")
+    .map((word) => (word.startsWith("-") ? `<span>${html(word)}</span>` : html(word)));
+  return `<code class="cmd">${words.join(" ")}</code>`;
+}
+
+/** What to do, then the commands that do it; `note` says what they show. */
+function remedy(label: string, text: Text, commands: readonly string[], note = ""): string {
   if (text.length === 0 && commands.length === 0) return "";
-  const codes = commands.map((command) => `<code class="cmd">${html(command)}</code>`).join(" ");
+  const after = note === "" ? "" : ` <span class="soft">(${html(note)})</span>`;
+  const codes = commands.map(commandHtml).join(" ") + after;
   return (
     `<div class="remedy"><span class="soft">${label}</span><div>` +
     `${text.length === 0 ? "" : paragraph(sentence(text))}${codes}</div></div>`

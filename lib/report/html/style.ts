@@ -32,7 +32,7 @@ h3 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 p { margin: 0.35rem 0; }
 .soft { color: var(--soft); }
 .tiles {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.75rem;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30%, 8.5rem), 1fr)); gap: 0.6rem;
   margin: 1.25rem 0 0; padding: 0;
 }
 .tiles div {
@@ -67,6 +67,7 @@ code, .mono {
   display: inline-block; max-width: 100%; margin-top: 0.3rem; padding: 0.25rem 0.55rem;
   background: var(--mute-bg); border-radius: 0.35rem; user-select: all; overflow-wrap: anywhere;
 }
+.cmd span { display: inline-block; max-width: 100%; }
 .tag {
   display: inline-block; padding: 0.05rem 0.5rem; border-radius: 1rem; font-size: 0.8125rem;
   font-weight: 600; white-space: nowrap; background: var(--mute-bg); color: var(--ink);
