@@ -5,10 +5,9 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { run } from "../../lib/cli/run.ts";
 import { kubeconfig, startStub } from "../adapters/kubernetes/support.ts";
 import { base64, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { named } from "../support/named.ts";
@@ -18,31 +17,10 @@ const DOMAIN = "shop.tail1a2b3.ts.net";
 let world: World;
 let folder: string;
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function certkeep(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const code = await run(named(folder, args), {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig"), ...env },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 100,
-    nowMs: () => world.nowMs,
-  });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
-}
+const certkeep = (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> => runIn(folder, named(folder, args), { env, nowMs: () => world.nowMs });
 
 async function configure(extra = ""): Promise<void> {
   const { recipient } = await generateIdentity();

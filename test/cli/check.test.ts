@@ -2,10 +2,9 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { parseMs } from "../../lib/certificate/time.ts";
-import { run } from "../../lib/cli/run.ts";
 import { createAuthority } from "../support/pki.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../lib/cli/main.ts");
@@ -21,32 +20,12 @@ const other = authority.issue({ names: ["other.example"], ...validity });
 
 let folder = "";
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** The command line as `main.ts` runs it, with streams of its own. */
-async function certkeep(args: readonly string[], stdin: string | null = null): Promise<Ended> {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const code = await run(["check", ...args], {
-    stdin: Readable.from([Buffer.from(stdin ?? "")]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 100,
+const certkeep = (args: readonly string[], stdin: string | null = null): Promise<Ended> =>
+  runIn(folder, ["check", ...args], {
+    stdin: stdin ?? "",
     nowMs: () => parseMs("2026-11-01T00:00:00Z"),
   });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
-}
 
 /** The command as a process of its own. */
 async function certkeepProcess(args: readonly string[], stdin = ""): Promise<Ended> {
@@ -61,7 +40,7 @@ async function certkeepProcess(args: readonly string[], stdin = ""): Promise<End
   child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
-  const code = await new Promise<number | null>((done) => child.on("close", done));
+  const code = await new Promise<number>((done) => child.on("close", (ended) => done(ended ?? -1)));
   return { code, out, err };
 }
 

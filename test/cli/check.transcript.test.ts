@@ -5,9 +5,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { run } from "../../lib/cli/run.ts";
+import { runIn } from "../support/cli.ts";
 import { readVectors } from "../certificate/vector.ts";
 
 const CASES = [
@@ -49,21 +48,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function transcriptOf(args: readonly string[]): Promise<string> {
-  const out = new PassThrough();
-  const code = await run(["check", ...args, "--json"], {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: new PassThrough(),
-    env: { HOME: folder },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
+  const { code, out } = await runIn(folder, ["check", ...args, "--json"], {
     columns: 80,
     nowMs: () => Date.UTC(2026, 5, 1, 12),
   });
-  const text = ((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return `$ certkeep check ${args.join(" ")} --json\n${text}(exit ${code})\n`;
+  return `$ certkeep check ${args.join(" ")} --json\n${out}(exit ${code})\n`;
 }
 
 it("says what it always said", async () => {

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runIn } from "../support/cli.ts";
 import { parseAllDocuments } from "yaml";
 import {
   type AddOptions,
@@ -14,7 +14,6 @@ import {
   parseEks,
   planOf,
 } from "../../lib/cli/clusters/plan.ts";
-import { run } from "../../lib/cli/run.ts";
 import type { ClusterEntry } from "../../lib/config/cluster.ts";
 import { parseRegistration } from "../../lib/config/parse.ts";
 
@@ -170,21 +169,7 @@ describe("what is printed", () => {
 
   async function add(config: object, ...args: readonly string[]) {
     writeFileSync(join(folder, "certkeep.yaml"), JSON.stringify(config));
-    const streams = { out: new PassThrough(), err: new PassThrough() };
-    const code = await run(["clusters", "add", "lab", "--config", "certkeep.yaml", ...args], {
-      stdin: Readable.from([]),
-      stdout: streams.out,
-      stderr: streams.err,
-      env: { HOME: folder },
-      cwd: folder,
-      interactive: false,
-      errTty: false,
-      outTty: false,
-      columns: 100,
-      nowMs: () => Date.now(),
-    });
-    const textOf = (stream: PassThrough): string => String(stream.read() ?? "");
-    return { code, out: textOf(streams.out), err: textOf(streams.err) };
+    return runIn(folder, ["clusters", "add", "lab", "--config", "certkeep.yaml", ...args]);
   }
 
   const config = {

@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
+import { named } from "../support/named.ts";
 import { createFileStates } from "../../lib/adapters/file/stores.ts";
-import { run } from "../../lib/cli/run.ts";
 import { startSlackSink, type SlackSink } from "../support/slack.ts";
 import { formatState } from "../../lib/state/document.ts";
 import { DIGEST_NAME } from "../../lib/state/digest.ts";
@@ -45,38 +45,16 @@ async function configure(webhook: string | null): Promise<void> {
   );
 }
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function certkeep(
+const certkeep = (
   args: readonly string[],
-  over: {
-    readonly env?: Readonly<Record<string, string>>;
-    readonly columns?: number;
-    readonly outTty?: boolean;
-  } = {},
-): Promise<Ended> {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const code = await run([...args, "--config", join(folder, "certkeep.yaml")], {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, HOOK: sink.url, ...over.env },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: over.outTty ?? false,
-    columns: over.columns ?? 80,
+  { env = {}, ...over }: Parameters<typeof runIn>[2] = {},
+): Promise<Ended> =>
+  runIn(folder, named(folder, args), {
+    env: { HOOK: sink.url, ...env },
+    columns: 80,
     nowMs: () => NOW_MS,
+    ...over,
   });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
-}
 
 const token = (): string => sink.url.split("/").at(-1) ?? "none";
 

@@ -5,10 +5,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { run } from "../../lib/cli/run.ts";
 import { NOW_MS } from "../finding/fixture.ts";
+import { type Ended, runIn } from "../support/cli.ts";
+import { named } from "../support/named.ts";
 
 const KUBECONFIG = {
   apiVersion: "v1",
@@ -25,31 +25,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function doctor(
-  config: string,
-  ...names: string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+async function doctor(config: string, ...names: string[]): Promise<Ended> {
   await writeFile(
     join(folder, "certkeep.yaml"),
     `stores: {backups: "file:backups", state: "file:state"}\n${config}`,
     { mode: 0o600 },
   );
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run(["doctor", ...names, "--config", join(folder, "certkeep.yaml")], {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 200,
-    nowMs: () => NOW_MS,
-  });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
+  return runIn(folder, named(folder, ["doctor", ...names]), { columns: 200, nowMs: () => NOW_MS });
 }
 
 describe("certkeep doctor CONTEXT", () => {

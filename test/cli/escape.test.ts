@@ -5,11 +5,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createFileStates } from "../../lib/adapters/file/stores.ts";
-import { run } from "../../lib/cli/run.ts";
 import { named } from "../support/named.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
@@ -24,24 +23,9 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]|[\u{e0000}-\u{e0fff}]/u;
 let world: World;
 let folder: string;
 
-async function certkeep(...args: readonly string[]): Promise<{ out: string; err: string }> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
+function certkeep(...args: readonly string[]): Promise<Ended> {
   const isNamed = args.includes("--config") || args[0] === "check";
-  await run(isNamed ? args : named(folder, args), {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 100,
-    nowMs: () => world.nowMs,
-  });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { out: textOf(out), err: textOf(err) };
+  return runIn(folder, isNamed ? args : named(folder, args), { nowMs: () => world.nowMs });
 }
 
 function expectHarmless({ out, err }: { out: string; err: string }): void {

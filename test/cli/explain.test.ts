@@ -2,11 +2,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import stringWidth from "string-width";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { run } from "../../lib/cli/run.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 import { named } from "../support/named.ts";
 
@@ -20,32 +19,8 @@ let folder: string;
 let columns = 100;
 let outTty = false;
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function certkeep(...args: readonly string[]): Promise<Ended> {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const io = {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty,
-    columns,
-    nowMs: () => world.nowMs,
-  };
-  const code = await run(named(folder, args), io);
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
-}
+const certkeep = (...args: readonly string[]): Promise<Ended> =>
+  runIn(folder, named(folder, args), { outTty, columns, nowMs: () => world.nowMs });
 
 /**
  * Certificates issued so many hours ago, each in the Secret until the next, each seen by an audit.

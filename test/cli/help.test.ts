@@ -1,33 +1,10 @@
 /** Every help page, and what is said of a command line that can't be understood. */
-import { PassThrough, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { run } from "../../lib/cli/run.ts";
+import { type Ended, runIn } from "../support/cli.ts";
 import { VERSION } from "../../lib/version.ts";
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function certkeep(...args: readonly string[]): Promise<Ended> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run(args, {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: {},
-    cwd: "/",
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 80,
-    nowMs: () => 0,
-  });
-  const text = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: text(out), err: text(err) };
-}
+const certkeep = (...args: readonly string[]): Promise<Ended> =>
+  runIn("/", args, { columns: 80, nowMs: () => 0 });
 
 /** Names in the lists of commands on a help page, and what each says. */
 function commandsOn(page: string): readonly (readonly [name: string, says: string])[] {

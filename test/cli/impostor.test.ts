@@ -4,10 +4,10 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
+import { named } from "../support/named.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { run } from "../../lib/cli/run.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import { ingressSecret, startWorld, type World } from "../support/world.ts";
 
@@ -17,26 +17,13 @@ let world: World;
 let evil: Sandbox;
 let folder: string;
 
-async function certkeep(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run([...args, "--config", join(folder, "certkeep.yaml")], {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: ["prod", "evil"].map((name) => join(folder, name)).join(":") },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
+const certkeep = (...args: readonly string[]): Promise<Ended> =>
+  runIn(folder, named(folder, args), {
+    env: { KUBECONFIG: ["prod", "evil"].map((name) => join(folder, name)).join(":") },
     columns: 200,
     nowMs: () => world.nowMs,
   });
-  const textOf = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: textOf(out), err: textOf(err) };
-}
+
 /** Every file of the state store but the leases, with its text. */
 async function states(): Promise<readonly (readonly [name: string, text: string])[]> {
   const files = await readdir(join(folder, "state"), { recursive: true, withFileTypes: true });

@@ -2,11 +2,10 @@
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { parse } from "yaml";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { run } from "../../lib/cli/run.ts";
 import { yamlOf } from "../../lib/cli/yaml.ts";
 import { startSandbox } from "../fake-apiserver/api.ts";
 import { named } from "../support/named.ts";
@@ -20,30 +19,12 @@ let folder: string;
 /** Whether standard output is a terminal; in a pipe nothing is cut anyway. */
 let isTerminal = false;
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function certkeep(...args: readonly string[]): Promise<Ended> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run(named(folder, args), {
-    stdin: Readable.from([]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig") },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
+const certkeep = (...args: readonly string[]): Promise<Ended> =>
+  runIn(folder, named(folder, args), {
     outTty: isTerminal,
     columns: 80,
     nowMs: () => world.nowMs,
   });
-  const text = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  return { code, out: text(out), err: text(err) };
-}
 
 /** Titles of the clusters that an audit's document is about, and names of their certificates. */
 function audited({ out }: Ended): readonly unknown[] {

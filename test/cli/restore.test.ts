@@ -2,11 +2,10 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import stringWidth from "string-width";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { run } from "../../lib/cli/run.ts";
 import { createAuthority } from "../support/pki.ts";
 import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
 import { accountPem, operatorSecret, proxySecret, tlsSecret } from "../support/restoring.ts";
@@ -20,37 +19,16 @@ let identity: { readonly secret: string; readonly recipient: string };
 /** Key bytes that must never be said. */
 let keys: string[];
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs a command, and looks that nothing it says holds a key. */
 async function certkeep(
   args: readonly string[],
-  choice: {
-    readonly env?: Record<string, string>;
-    readonly stdin?: string;
-    readonly columns?: number;
-  } = {},
+  choice: Parameters<typeof runIn>[2] = {},
 ): Promise<Ended> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await run(named(folder, args), {
-    stdin: Readable.from(choice.stdin === undefined ? [] : [Buffer.from(choice.stdin)]),
-    stdout: out,
-    stderr: err,
-    env: { HOME: folder, KUBECONFIG: join(folder, "kubeconfig"), ...choice.env },
-    cwd: folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: choice.columns ?? 80,
+  const ended = await runIn(folder, named(folder, args), {
+    columns: 80,
     nowMs: () => world.nowMs,
+    ...choice,
   });
-  const text = (stream: PassThrough): string =>
-    ((stream.read() as Buffer | null) ?? Buffer.alloc(0)).toString("utf8");
-  const ended = { code, out: text(out), err: text(err) };
   for (const key of keys) expect(ended.out + ended.err).not.toContain(key);
   expect(ended.out + ended.err).not.toContain(identity.secret);
   expect(ended.err).not.toContain("internal error");
@@ -405,31 +383,16 @@ it(
     "said",
   async () => {
     lose();
-    const [out, err] = [new PassThrough(), new PassThrough()];
     let interrupt = (): void => {};
     world.sandbox.intercept(({ verb }) => {
       if (verb === "create") interrupt();
       return undefined;
     });
-    const code = await run(
-      named(folder, ["restore", "prod", "--all", "--apply", "--follow", "1h"]),
-      {
-        stdin: Readable.from([]),
-        stdout: out,
-        stderr: err,
-        env: { HOME: folder },
-        cwd: folder,
-        interactive: false,
-        errTty: false,
-        outTty: false,
-        columns: 80,
-        nowMs: () => world.nowMs,
-        onInterrupt: (stop) => ((interrupt = stop), () => {}),
-      },
+    const { code, out } = await certkeep(
+      ["restore", "prod", "--all", "--apply", "--follow", "1h"],
+      { onInterrupt: (stop) => ((interrupt = stop), () => {}) },
     );
     expect(code).toBe(3);
-    expect(((out.read() as Buffer | null) ?? Buffer.alloc(0)).toString()).toContain(
-      "To do what is left (it repeats nothing):",
-    );
+    expect(out).toContain("To do what is left (it repeats nothing):");
   },
 );

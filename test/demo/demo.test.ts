@@ -3,17 +3,12 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../../lib/cli/run.ts";
 import { fqdnOf } from "../../lib/demo/secrets.ts";
 import { startDemo, type DemoWorld } from "../../lib/wiring/demo.ts";
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { type Ended, runIn } from "../support/cli.ts";
 
 const streamless = {
   env: { HOME: "/nonexistent", PATH: "" },
@@ -36,17 +31,7 @@ afterAll(async () => {
   await rm(temporary, { recursive: true });
 });
 
-async function certkeep(...args: readonly string[]): Promise<Ended> {
-  const streams = { out: new PassThrough(), err: new PassThrough() };
-  const code = await run(args, {
-    ...streamless,
-    stdin: Readable.from([]),
-    stdout: streams.out,
-    stderr: streams.err,
-  });
-  const textOf = (stream: PassThrough): string => String(stream.read() ?? "");
-  return { code, out: textOf(streams.out), err: textOf(streams.err) };
-}
+const certkeep = (...args: readonly string[]): Promise<Ended> => runIn("/", args, streamless);
 
 interface StateDocument {
   readonly secrets: Readonly<

@@ -16,15 +16,14 @@ import {
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, runIn } from "../support/cli.ts";
 import { parse, stringify } from "yaml";
 import { questionsOf, type AccessPlan } from "../../lib/rbac/rules.ts";
 import type { Bearer } from "../../lib/rbac/table.ts";
 import { generateIdentity } from "../../lib/adapters/age/identity.ts";
 import { createFileStates } from "../../lib/adapters/file/stores.ts";
 import { DRILL_NAME, formatDrill } from "../../lib/usecases/drill/record.ts";
-import { run } from "../../lib/cli/run.ts";
 import { serviceAccount, startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
 import type { AccessRule } from "../fake-apiserver/access.ts";
 import { createAuthority, type Authority } from "../support/pki.ts";
@@ -76,36 +75,12 @@ function rulesFor(bearer: Bearer): AccessRule[] {
 
 let setup: Setup;
 
-async function command(
-  args: readonly string[],
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const text = { stdout: "", stderr: "" };
-  const sink = (name: "stdout" | "stderr"): PassThrough => {
-    const stream = new PassThrough();
-    stream.on("data", (part: Buffer) => {
-      text[name] += part.toString("utf8");
-    });
-    return stream;
-  };
-  const code = await run(named(setup.folder, args), {
-    stdin: Readable.from([]),
-    stdout: sink("stdout"),
-    stderr: sink("stderr"),
-    env: setup.env,
-    cwd: setup.folder,
-    interactive: false,
-    errTty: false,
-    outTty: false,
-    columns: 100,
-    nowMs: () => setup.nowMs,
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-  return { code, ...text };
-}
+const command = (args: readonly string[]): Promise<Ended> =>
+  runIn(setup.folder, named(setup.folder, args), { env: setup.env, nowMs: () => setup.nowMs });
 
 async function doctor(): Promise<{ readonly code: number; readonly lines: readonly Line[] }> {
   const said = await command(["doctor", "--json"]);
-  return { code: said.code, lines: (JSON.parse(said.stdout) as { lines: Line[] }).lines };
+  return { code: said.code, lines: (JSON.parse(said.out) as { lines: Line[] }).lines };
 }
 
 const short = ({ level, id, cluster }: Line): string =>
@@ -187,8 +162,8 @@ beforeEach(async () => {
       }),
   };
   for (const args of [["audit"], ["drill"]]) {
-    const { code: ended, stderr } = await command(args);
-    if (ended !== 0) throw new Error(stderr);
+    const { code: ended, err } = await command(args);
+    if (ended !== 0) throw new Error(err);
   }
 });
 afterEach(async () => {
@@ -226,15 +201,15 @@ describe("doctor", () => {
   it("shows no credential, webhook or identity, whatever is broken", async () => {
     setup.rewire("clusters/prod.read.kubeconfig", { server: "https://127.0.0.1:1" });
     for (const args of [["doctor"], ["doctor", "--json"], ["clusters"], ["clusters", "--json"]]) {
-      const { stdout, stderr } = await command(args);
-      expect(stdout + stderr).not.toMatch(/AGE-SECRET|hooks\.slack|eyJ|XXXXXXXX/);
+      const { out, err } = await command(args);
+      expect(out + err).not.toMatch(/AGE-SECRET|hooks\.slack|eyJ|XXXXXXXX/);
     }
   });
 
   it("ends with a plain message for a cluster that isn't there", async () => {
     const said = await command(["doctor", "nowhere"]);
     expect(said.code).toBe(2);
-    expect(said.stderr).toContain("certkeep clusters add nowhere");
+    expect(said.err).toContain("certkeep clusters add nowhere");
   });
 });
 
