@@ -2,7 +2,7 @@
  * A decision as an item of the plan: what is there now, which fields would be written, and what a
  * person has to know.
  */
-import { formatMs } from "../certificate/time.ts";
+import { formatMsOrNull } from "../certificate/time.ts";
 import { accountFieldName, pairFields } from "../secret/allowlist.ts";
 import { isForcible, type Note, type Objection, type PlanCode } from "./objection.ts";
 import type { Action, Now, PlanItem, Restart, Rule } from "./item.ts";
@@ -28,19 +28,19 @@ export interface Draft {
 const DAY_MS = 86_400_000;
 
 function nowOf(live: Live, fieldBase: string, field: string | null): Now {
-  if (live.state === "unknown") return { state: "unknown", reasons: [], notAfter: null };
-  if (live.state === "absent") return { state: "absent", reasons: [], notAfter: null };
+  const now = { reasons: [], notAfter: null };
+  if (live.state !== "present") return { ...now, state: live.state };
   if (field !== null) {
-    const there =
-      Object.hasOwn(live.secret.accounts, field) && live.secret.accounts[field] !== null;
-    return { state: there ? "account_key" : "empty", reasons: [], notAfter: null };
+    const { accounts } = live.secret;
+    const there = Object.hasOwn(accounts, field) && accounts[field] !== null;
+    return { ...now, state: there ? "account_key" : "empty" };
   }
   const pair = pairAt(live.secret, fieldBase);
-  if (pair === null) return { state: "empty", reasons: [], notAfter: null };
+  if (pair === null) return { ...now, state: "empty" };
   return {
     state: pair.verdict.valid ? "valid" : "invalid",
     reasons: pair.verdict.reasons,
-    notAfter: pair.notAfterMs === null ? null : formatMs(pair.notAfterMs),
+    notAfter: formatMsOrNull(pair.notAfterMs),
   };
 }
 
@@ -125,9 +125,10 @@ export function itemOf(
 
 function endOf(copy: OpenedCopy, nowMs: number): Pick<PlanItem, "notAfter" | "daysLeft"> {
   const end = copy.pair?.notAfterMs ?? null;
-  return end === null
-    ? { notAfter: null, daysLeft: null }
-    : { notAfter: formatMs(end), daysLeft: Math.floor((end - nowMs) / DAY_MS) };
+  return {
+    notAfter: formatMsOrNull(end),
+    daysLeft: end === null ? null : Math.floor((end - nowMs) / DAY_MS),
+  };
 }
 
 /**
@@ -142,20 +143,14 @@ function originNotes(
 ): Note[] {
   const pair =
     live === null || copy.shape !== "tls" ? null : pairAt(live, copy.record.header.fieldBase);
-  if (
-    pair === null ||
-    now.state !== "invalid" ||
-    !pair.keyFits ||
-    pair.notAfterMs === null ||
-    pair.notAfterMs < nowMs
-  )
-    return [];
-  if (
-    pair.verdict.reasons.length === 0 ||
-    pair.verdict.reasons.some((reason) => reason !== "unknown_issuer")
-  )
-    return [];
-  return [{ note: "unknown_issuer", untilMs: pair.notAfterMs }];
+  if (pair === null || now.state !== "invalid" || !pair.keyFits) return [];
+  const { notAfterMs, verdict } = pair;
+  return notAfterMs !== null &&
+    notAfterMs >= nowMs &&
+    verdict.reasons.length > 0 &&
+    verdict.reasons.every((reason) => reason === "unknown_issuer")
+    ? [{ note: "unknown_issuer", untilMs: notAfterMs }]
+    : [];
 }
 
 function copyNotes(copy: OpenedCopy, wanted: Wanted): Note[] {

@@ -8,7 +8,7 @@
  */
 import type { CopyFacts } from "../backup/record.ts";
 import type { StateDocument } from "../state/document.ts";
-import type { Detail, Objection, PlanCode } from "./objection.ts";
+import { type Detail, type Objection, objection, type PlanCode } from "./objection.ts";
 import { predecessorsOf } from "./successor.ts";
 import type { JudgedPair, OpenedCopy, Wanted } from "./view.ts";
 
@@ -31,8 +31,8 @@ export function copyObjections(
   options: CopyOptions,
 ): readonly Objection[] {
   const found: Objection[] = [];
-  const say = (code: PlanCode, detail: Detail | null = null): number =>
-    found.push({ code, detail });
+  const say = (code: PlanCode, detail?: Detail | null): number =>
+    found.push(objection(code, detail));
   if (copy.retired !== null) say("copy_retired", { kind: "retired", reason: copy.retired });
   if (!copy.recorded && !options.unrecorded) say("copy_unrecorded");
   const { pair, record } = copy;
@@ -59,10 +59,8 @@ export function copyObjections(
   if (!pair.keyFits) say("copy_key_mismatch");
   else if (!pair.verdict.valid)
     found.push(
-      invalidObjection(pair, record.header.kind === "standby", options.nowMs) ?? {
-        code: "copy_invalid",
-        detail: { kind: "reasons", reasons: pair.verdict.reasons },
-      },
+      invalidObjection(pair, record.header.kind === "standby", options.nowMs) ??
+        objection("copy_invalid", { kind: "reasons", reasons: pair.verdict.reasons }),
     );
   // A standby certificate is of another origin by design: whether it is trusted is its user's
   // business.
@@ -81,11 +79,10 @@ const ORIGIN_REASONS: ReadonlySet<string> = new Set(["unknown_issuer", "missing_
 
 function invalidObjection(pair: JudgedPair, standby: boolean, nowMs: number): Objection | null {
   if (pair.notAfterMs !== null && nowMs > pair.notAfterMs)
-    return { code: "copy_expired", detail: { kind: "expired", atMs: pair.notAfterMs } };
+    return objection("copy_expired", { kind: "expired", atMs: pair.notAfterMs });
   if (pair.notBeforeMs !== null && nowMs < pair.notBeforeMs)
-    return { code: "copy_not_yet_valid", detail: { kind: "not_before", atMs: pair.notBeforeMs } };
-  if (pair.staging && !standby) return { code: "copy_staging", detail: null };
-  return null;
+    return objection("copy_not_yet_valid", { kind: "not_before", atMs: pair.notBeforeMs });
+  return pair.staging && !standby ? objection("copy_staging") : null;
 }
 
 /**

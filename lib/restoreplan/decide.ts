@@ -7,7 +7,7 @@ import { decodeBase64 } from "../secret/base64.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
 import { accountNotes, decideAccount, usesOf, type AccountDecision } from "./account.ts";
 import { certificateName } from "./metadata.ts";
-import { isForcible, type Objection, type PlanCode } from "./objection.ts";
+import { isForcible, type Objection, objection, type PlanCode } from "./objection.ts";
 import { itemOf, newerThan, pairAt, withNotes, withoutCopy, type Draft } from "./compose.ts";
 import { copyObjections, isBetter } from "./copyrule.ts";
 import type { Action, PlanItem, Rule } from "./item.ts";
@@ -77,11 +77,9 @@ function isGood({ objections }: Chosen): boolean {
 }
 
 function noCopy({ unusable: [unusable] }: Wanted): Chosen {
-  const objection: Objection =
-    unusable === undefined
-      ? { code: "no_copy", detail: null }
-      : { code: unusable.code, detail: unusable.detail };
-  return { copy: null, objections: [objection], overridden: [] };
+  const why =
+    unusable === undefined ? objection("no_copy") : objection(unusable.code, unusable.detail);
+  return { copy: null, objections: [why], overridden: [] };
 }
 
 /** The first backup that nothing rules out; else the first one, with what does. */
@@ -90,59 +88,41 @@ function chooseCopy(wanted: Wanted, options: PlanOptions): Chosen {
   return looked.find(isGood) ?? looked[0] ?? noCopy(wanted);
 }
 
-/** What stands against writing to the place at all. */
+/** What stands against writing to the place at all, or how it is written. */
 function placeObjection(
   site: Site,
   copy: OpenedCopy,
   options: PlanOptions,
-): { readonly objection: Objection | null; readonly action: Action } {
-  const { live } = site;
-  if (live.state === "unknown")
-    return {
-      objection: { code: "live_unknown", detail: { kind: "error", found: live.found } },
-      action: "none",
-    };
+): { readonly objection: Objection } | { readonly action: Action } {
+  const { live, to } = site;
+  const refuse = (code: PlanCode, detail: Objection["detail"] = null) => ({
+    objection: objection(code, detail),
+  });
+  if (live.state === "unknown") return refuse("live_unknown", { kind: "error", found: live.found });
   if (live.state === "absent") {
-    if (!site.mayCreate)
-      return { objection: { code: "owner_makes_it", detail: null }, action: "none" };
-    if (live.namespace === "absent" && !options.createNamespace)
-      return {
-        objection: {
-          code: "namespace_absent",
-          detail: site.to === null ? null : { kind: "namespace", namespace: site.to.namespace },
-        },
-        action: "none",
-      };
-    return { objection: null, action: "create" };
+    if (!site.mayCreate) return refuse("owner_makes_it");
+    return live.namespace === "absent" && !options.createNamespace
+      ? refuse(
+          "namespace_absent",
+          to === null ? null : { kind: "namespace", namespace: to.namespace },
+        )
+      : { action: "create" };
   }
   const { secret } = live;
-  if (secret.deleting)
-    return { objection: { code: "live_deleting", detail: null }, action: "none" };
+  if (secret.deleting) return refuse("live_deleting");
+  const { type } = copy.record;
   const wrongType =
     pairForm(copy.shape) === "tls" &&
-    secret.type !== copy.record.type &&
-    (copy.record.type === TLS_TYPE || secret.type === TLS_TYPE);
-  if (!secret.immutable && !wrongType) return { objection: null, action: "patch" };
+    secret.type !== type &&
+    (type === TLS_TYPE || secret.type === TLS_TYPE);
+  if (!secret.immutable && !wrongType) return { action: "patch" };
   // A deletion would wait for whoever set them, and nobody could create the Secret meanwhile.
   if (secret.finalizers.length > 0)
-    return {
-      objection: {
-        code: "replace_would_lose",
-        detail: { kind: "finalizers", finalizers: secret.finalizers },
-      },
-      action: "none",
-    };
-  if (!options.replace)
-    return {
-      objection: {
-        code: secret.immutable ? "secret_immutable" : "type_differs",
-        detail: secret.immutable
-          ? null
-          : { kind: "types", live: secret.type, copy: copy.record.type },
-      },
-      action: "none",
-    };
-  return { objection: null, action: "replace" };
+    return refuse("replace_would_lose", { kind: "finalizers", finalizers: secret.finalizers });
+  if (options.replace) return { action: "replace" };
+  return secret.immutable
+    ? refuse("secret_immutable")
+    : refuse("type_differs", { kind: "types", live: secret.type, copy: type });
 }
 
 /**
@@ -153,16 +133,11 @@ function recreation(site: Site, copy: OpenedCopy, options: PlanOptions): Draft |
   if (site.live.state !== "present" || !site.live.secret.immutable || !options.replace) return null;
   const annotations = { ...copy.record.annotations, ...site.live.secret.annotations };
   if (copy.shape === "tls" && certificateName(annotations) === null) return null;
-  const { objection, action } = placeObjection(site, copy, options);
-  return objection === null
-    ? {
-        rule: "restore",
-        objections: [{ code: "secret_recreated", detail: null }],
-        overridden: [],
-        action,
-        asItIs: true,
-      }
-    : { rule: "refuse", objections: [objection], overridden: [], action: "none" };
+  const place = placeObjection(site, copy, options);
+  const draft = { overridden: [], asItIs: true };
+  return "action" in place
+    ? { ...draft, ...place, rule: "restore", objections: [objection("secret_recreated")] }
+    : { ...draft, rule: "refuse", objections: [place.objection], action: "none" };
 }
 
 function certificateDraft(
@@ -180,16 +155,15 @@ function certificateDraft(
     action: Action = "none",
     more: readonly PlanCode[] = [],
   ): Draft => ({ rule, objections, action, overridden: [...chosen.overridden, ...more] });
-  const stays = (objection: Objection): Draft =>
-    recreation(site, copy, options) ?? draft("keep", [objection]);
+  const stays = (why: Objection): Draft => recreation(site, copy, options) ?? draft("keep", [why]);
   if (live !== null && holdsCopy(copy, live)) {
-    return stays({
-      code: "already_there",
-      detail:
-        pair === null || pair.verdict.valid
-          ? null
-          : { kind: "refused", reasons: pair.verdict.reasons },
-    });
+    const isFine = pair === null || pair.verdict.valid;
+    return stays(
+      objection(
+        "already_there",
+        isFine ? null : { kind: "refused", reasons: pair.verdict.reasons },
+      ),
+    );
   }
   // What is valid stays where there is nothing better, whatever is wrong with the copy.
   const worse =
@@ -198,31 +172,30 @@ function certificateDraft(
     (copy.pair === null || copy.record.header.kind === "standby" || !isBetter(copy.pair, pair));
   const forcedOver =
     worse && options.force.has("live_valid") && copy.record.header.kind !== "standby";
-  if (worse && !forcedOver && !wanted.versionNamed)
-    return stays({ code: "live_valid", detail: null });
+  if (worse && !forcedOver && !wanted.versionNamed) return stays(objection("live_valid"));
   if (chosen.objections.length > 0) {
     if (pair !== null && pair.verdict.valid && !wanted.versionNamed)
-      return stays({ code: "live_valid", detail: null });
+      return stays(objection("live_valid"));
     return draft("refuse", chosen.objections);
   }
-  if (worse && !forcedOver) return draft("refuse", [{ code: "live_valid", detail: null }]);
+  if (worse && !forcedOver) return draft("refuse", [objection("live_valid")]);
   if (site.verdict !== null) return draft(site.verdict.rule, [site.verdict]);
   if (copy.record.header.kind === "standby" && live?.labels[LABEL.managed] === "true")
-    return draft("refuse", [{ code: "standby_for_tailscale", detail: null }]);
-  const { objection, action } = placeObjection(site, copy, options);
-  if (objection !== null)
-    return draft(objection.code === "owner_makes_it" ? "later" : "refuse", [objection]);
+    return draft("refuse", [objection("standby_for_tailscale")]);
+  const place = placeObjection(site, copy, options);
+  if ("objection" in place)
+    return draft(place.objection.code === "owner_makes_it" ? "later" : "refuse", [place.objection]);
   const why: Objection =
     live === null
-      ? { code: "secret_absent", detail: null }
+      ? objection("secret_absent")
       : pair === null
-        ? { code: "fields_absent", detail: null }
+        ? objection("fields_absent")
         : !pair.verdict.valid
-          ? { code: "live_invalid", detail: { kind: "reasons", reasons: pair.verdict.reasons } }
+          ? objection("live_invalid", { kind: "reasons", reasons: pair.verdict.reasons })
           : worse
-            ? { code: "forced", detail: null }
-            : { code: "copy_longer", detail: null };
-  return draft("restore", [why], action, forcedOver ? ["live_valid"] : []);
+            ? objection("forced")
+            : objection("copy_longer");
+  return draft("restore", [why], place.action, forcedOver ? ["live_valid"] : []);
 }
 
 function siteOf(
@@ -297,8 +270,8 @@ function accountDraft(
     return draft("refuse", [decision]);
   if (objections.length > 0) return draft("refuse", objections);
   if (site.verdict !== null) return draft(site.verdict.rule, [site.verdict]);
-  const { objection, action } = placeObjection(site, copy, options);
-  if (objection !== null)
-    return draft(objection.code === "owner_makes_it" ? "later" : "refuse", [objection]);
-  return draft("restore", [decision], action);
+  const place = placeObjection(site, copy, options);
+  if ("objection" in place)
+    return draft(place.objection.code === "owner_makes_it" ? "later" : "refuse", [place.objection]);
+  return draft("restore", [decision], place.action);
 }

@@ -82,6 +82,10 @@ export interface Objection {
   readonly detail: Detail | null;
 }
 
+export function objection(code: PlanCode, detail: Detail | null = null): Objection {
+  return { code, detail };
+}
+
 /**
  * `forcible`: `--force` may name it. What would put something into a cluster that can't work, or
  * isn't ours, never.

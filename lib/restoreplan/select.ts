@@ -190,24 +190,30 @@ function choose(slot: Slot, wanted: Selection, named: boolean, look: number | nu
   )
     return null;
   const shown = fit.length === 0 ? slot.copies.filter(([, copy]) => copy.kind === "standby") : fit;
-  const names = namesOf(slot);
+  const best = betterFor(namesOf(slot));
   return {
-    namespace: slot.namespace,
-    secret: slot.secret,
-    fieldBase: slot.fieldBase,
-    kind: slot.account
-      ? "account-key"
-      : ((shown[0] === undefined ? null : kindOf(shown[0][1])) ?? "certificate"),
-    title: titleOf(slot, names ?? shown[0]?.[1].names ?? null),
-    lastNames: names,
-    knownAccounts: [...slot.accounts],
-    lastShape: slot.shape,
-    unkept: slot.unkept,
+    ...choiceOf(slot, shown[0]?.[1]),
     named,
     versionNamed: false,
     versions: shown
-      .toSorted((a, b) => Number(wasThen(b[1])) - Number(wasThen(a[1])) || betterFor(names)(a, b))
+      .toSorted((a, b) => Number(wasThen(b[1])) - Number(wasThen(a[1])) || best(a, b))
       .map(([version]) => version),
+  };
+}
+
+function choiceOf(
+  slot: Slot,
+  copy: KnownCopy | undefined,
+): Omit<Choice, "named" | "versionNamed" | "versions"> {
+  const { namespace, secret, fieldBase, unkept } = slot;
+  const lastNames = namesOf(slot);
+  const kind = copy === undefined ? null : kindOf(copy);
+  return {
+    ...{ namespace, secret, fieldBase, unkept, lastNames },
+    kind: slot.account ? "account-key" : (kind ?? "certificate"),
+    title: titleOf(slot, lastNames ?? copy?.names ?? null),
+    knownAccounts: [...slot.accounts],
+    lastShape: slot.shape,
   };
 }
 
@@ -290,21 +296,7 @@ function selectVersion(
       unknown: foreign.map((name) => ({ name, suggestion: meant(name, texts) })),
       ambiguous: [],
     };
-  const names = namesOf(slot);
-  const choice: Choice = {
-    namespace: slot.namespace,
-    secret: slot.secret,
-    fieldBase: slot.fieldBase,
-    kind: kindOf(copy) ?? "certificate",
-    title: titleOf(slot, names ?? copy.names),
-    lastNames: names,
-    knownAccounts: [...slot.accounts],
-    lastShape: slot.shape,
-    unkept: slot.unkept,
-    named: true,
-    versionNamed: true,
-    versions: [version],
-  };
+  const choice = { ...choiceOf(slot, copy), named: true, versionNamed: true, versions: [version] };
   return { choices: [choice], unknown: [], ambiguous: [] };
 }
 

@@ -38,25 +38,13 @@ export interface JudgedPair {
 }
 
 /** What a backup's header says of this leaf. */
-export function leafFacts({
-  names,
-  issuer,
-  serial,
-  sha256,
-  notBeforeMs,
-  notAfterMs,
-}: JudgedPair): Pick<
-  CopyFacts,
-  "names" | "issuer" | "serial" | "leafSha256" | "notBefore" | "notAfter"
-> {
+export function leafFacts(pair: JudgedPair) {
+  const { issuer, serial, sha256: leafSha256 } = pair;
   return {
-    names: [...names],
-    issuer,
-    serial,
-    leafSha256: sha256,
-    notBefore: formatMsOrNull(notBeforeMs),
-    notAfter: formatMsOrNull(notAfterMs),
-  };
+    ...{ names: [...pair.names], issuer, serial, leafSha256 },
+    notBefore: formatMsOrNull(pair.notBeforeMs),
+    notAfter: formatMsOrNull(pair.notAfterMs),
+  } satisfies Partial<CopyFacts>;
 }
 
 /** Why nothing is known of a certificate's revocation. */
@@ -235,22 +223,13 @@ export function indexSlots(
   const slots = new Map<string, Slot>();
   const at = (namespace: string, secret: string, fieldBase: string, account: boolean): Slot => {
     const key = slotKey(namespace, secret, fieldBase, account);
-    let slot = slots.get(key);
-    if (slot === undefined) {
-      slot = {
-        namespace,
-        secret,
-        fieldBase,
-        account,
-        held: null,
-        live: false,
-        shape: null,
-        unkept: null,
-        accounts: new Set(),
-        copies: [],
-      };
-      slots.set(key, slot);
-    }
+    const slot: Slot = slots.get(key) ?? {
+      ...{ namespace, secret, fieldBase, account },
+      ...{ held: null, live: false, shape: null, unkept: null },
+      accounts: new Set(),
+      copies: [],
+    };
+    slots.set(key, slot);
     return slot;
   };
   for (const { namespace, secret, record, loss } of secretEntries(state)) {

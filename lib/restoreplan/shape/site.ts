@@ -35,32 +35,36 @@ export interface SiteContext {
 
 export type SiteRule = (copy: OpenedCopy, context: SiteContext) => Site;
 
-export function placeOf(
+function placeOf(
   copy: OpenedCopy,
   context: SiteContext,
 ): { readonly namespace: string; readonly name: string } {
   return context.as ?? { namespace: copy.record.header.namespace, name: copy.record.header.secret };
 }
 
+/** The place as it is, where the Secret may be made. */
+export function siteAt(
+  copy: OpenedCopy,
+  context: SiteContext,
+): Site & { readonly to: NonNullable<Site["to"]> } {
+  const to = placeOf(copy, context);
+  const live = context.views.at(to.namespace, to.name);
+  return { to, live, mayCreate: true, verdict: null, restart: () => NO_RESTART, notes: [] };
+}
+
 /**
  * A Secret of type `kubernetes.io/tls` is no machine's state: whoever mounts it must not be given
  * another's keys.
  */
-export function refusedAsState(to: NonNullable<Site["to"]>, live: Live): Site | null {
+export function refusedAsState({ to, live }: Site): Site | null {
   return live.state === "present" && live.secret.type === TLS_TYPE
     ? refused(to, live, "place_not_for_shape", { kind: "not_state", type: TLS_TYPE })
     : null;
 }
 
 export function refused(to: Site["to"], live: Live, code: PlanCode, detail: Detail | null): Site {
-  return {
-    to,
-    live,
-    mayCreate: false,
-    verdict: { rule: "refuse", code, detail },
-    restart: () => NO_RESTART,
-    notes: [],
-  };
+  const verdict = { rule: "refuse" as const, code, detail };
+  return { to, live, mayCreate: false, verdict, restart: () => NO_RESTART, notes: [] };
 }
 
 export const NO_RESTART: Restart = { needed: "no", action: null, note: { reads: "nobody" } };

@@ -2,11 +2,11 @@
 import { ACCOUNTS_SECRET, type Shape } from "../../secret/shapes.ts";
 import { certificateName, certManagerNotes } from "../metadata.ts";
 import {
-  placeOf,
   refused,
   refusedAsState,
   rolloutRestart,
   type Site,
+  siteAt,
   type SiteRule,
 } from "./site.ts";
 import { ownedSite, standaloneSite } from "./standalone.ts";
@@ -17,8 +17,8 @@ import { ownedSite, standaloneSite } from "./standalone.ts";
  */
 const tlsSite: SiteRule = (copy, context): Site => {
   const { views, as, nowMs, newerSeen } = context;
-  const to = placeOf(copy, context);
-  const live = views.at(to.namespace, to.name);
+  const site = siteAt(copy, context);
+  const { to, live } = site;
   const annotations =
     live.state === "present"
       ? { ...copy.record.annotations, ...live.secret.annotations }
@@ -34,10 +34,7 @@ const tlsSite: SiteRule = (copy, context): Site => {
           name,
         });
   return {
-    to,
-    live,
-    mayCreate: true,
-    verdict: null,
+    ...site,
     restart: () => ({ needed: "unknown", action: null, note: { reads: "by_program" } }),
     notes: certManagerNotes(copy, annotations, {
       nowMs,
@@ -55,25 +52,17 @@ const tlsSite: SiteRule = (copy, context): Site => {
  * it.
  */
 const sidecarSite: SiteRule = (copy, context): Site => {
-  const to = placeOf(copy, context);
-  const live = context.views.at(to.namespace, to.name);
-  const wrong = refusedAsState(to, live);
-  if (wrong !== null) return wrong;
-  return {
-    to,
-    live,
-    mayCreate: true,
-    verdict: null,
-    restart: (write) =>
-      write === "create"
-        ? {
-            needed: "unknown",
-            action: null,
-            note: { reads: "sidecar_if_running", secret: to.name },
-          }
-        : { needed: "yes", action: null, note: { reads: "sidecar_at_start", secret: to.name } },
-    notes: [],
-  };
+  const site = siteAt(copy, context);
+  const secret = site.to.name;
+  return (
+    refusedAsState(site) ?? {
+      ...site,
+      restart: (write) =>
+        write === "create"
+          ? { needed: "unknown", action: null, note: { reads: "sidecar_if_running", secret } }
+          : { needed: "yes", action: null, note: { reads: "sidecar_at_start", secret } },
+    }
+  );
 };
 
 const GROUP_LABEL = "tailscale.com/proxy-group";
@@ -85,27 +74,20 @@ const GROUP_LABEL = "tailscale.com/proxy-group";
  * at any time.
  */
 const proxyGroupSite: SiteRule = (copy, context): Site => {
-  const to = placeOf(copy, context);
-  const live = context.views.at(to.namespace, to.name);
-  if (to.name !== copy.record.header.secret)
-    return refused(to, live, "place_not_for_shape", {
-      kind: "named",
-      by: "domain",
-      name: copy.record.header.secret,
-    });
+  const site = siteAt(copy, context);
+  const { to, live } = site;
+  const { secret: name } = copy.record.header;
+  if (to.name !== name)
+    return refused(to, live, "place_not_for_shape", { kind: "named", by: "domain", name });
   const group = copy.record.labels[GROUP_LABEL];
   const action = group === undefined ? null : rolloutRestart(to.namespace, "statefulset", group);
   return {
-    to,
-    live,
-    mayCreate: true,
-    verdict: null,
+    ...site,
     restart: (_write, nothingHeld) => ({
       needed: "no",
       action,
       note: { reads: nothingHeld ? "group_next_access" : "group_within_a_day" },
     }),
-    notes: [],
   };
 };
 
@@ -118,44 +100,31 @@ const DEPLOYMENT = "operator";
  * Secret only at its start.
  */
 const operatorSite: SiteRule = (copy, context): Site => {
-  const to = placeOf(copy, context);
-  const live = context.views.at(to.namespace, to.name);
-  const wrong = refusedAsState(to, live);
-  if (wrong !== null) return wrong;
-  const action = rolloutRestart(to.namespace, "deployment", DEPLOYMENT);
-  return {
-    to,
-    live,
-    mayCreate: true,
-    verdict: null,
-    restart: (write) =>
-      write === "create"
-        ? { needed: "unknown", action, note: { reads: "operator_if_running" } }
-        : { needed: "yes", action, note: { reads: "operator_at_start" } },
-    notes: [],
-  };
+  const site = siteAt(copy, context);
+  const action = rolloutRestart(site.to.namespace, "deployment", DEPLOYMENT);
+  return (
+    refusedAsState(site) ?? {
+      ...site,
+      restart: (write) =>
+        write === "create"
+          ? { needed: "unknown", action, note: { reads: "operator_if_running" } }
+          : { needed: "yes", action, note: { reads: "operator_at_start" } },
+    }
+  );
 };
 
 /**
  * The Secret of ACME accounts that Tailscale's operator shares among its nodes (F).
  */
 const sharedAccountsSite: SiteRule = (copy, context): Site => {
-  const to = placeOf(copy, context);
-  const live = context.views.at(to.namespace, to.name);
-  if (to.name !== ACCOUNTS_SECRET)
-    return refused(to, live, "place_not_for_shape", {
-      kind: "named",
-      by: "operator",
-      name: ACCOUNTS_SECRET,
-    });
-  return {
-    to,
-    live,
-    mayCreate: true,
-    verdict: null,
-    restart: () => ({ needed: "unknown", action: null, note: { reads: "not_known" } }),
-    notes: [],
-  };
+  const site = siteAt(copy, context);
+  const name = ACCOUNTS_SECRET;
+  return site.to.name === name
+    ? {
+        ...site,
+        restart: () => ({ needed: "unknown", action: null, note: { reads: "not_known" } }),
+      }
+    : refused(site.to, site.live, "place_not_for_shape", { kind: "named", by: "operator", name });
 };
 
 export const SITES: Readonly<Record<Shape, SiteRule>> = {

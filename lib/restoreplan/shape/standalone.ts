@@ -12,11 +12,11 @@ import { LABEL } from "../../secret/shapes.ts";
 import type { LiveSecret, OpenedCopy } from "../view.ts";
 import type { Restart } from "../item.ts";
 import {
-  placeOf,
   refused,
   rolloutRestart,
   statefulSetOf,
   type Site,
+  siteAt,
   type SiteContext,
   type SiteRule,
 } from "./site.ts";
@@ -66,15 +66,13 @@ export const standaloneSite: SiteRule = (copy, context): Site => {
     return refused(as, views.at(as.namespace, as.name), "place_not_for_shape", {
       kind: "random_names",
     });
-  const before = views.at(old.namespace, old.name);
+  const site = siteAt(copy, context);
+  const { live: before } = site;
   if (before.state === "unknown")
     return {
-      to: old,
-      live: before,
+      ...site,
       mayCreate: false,
-      verdict: null,
       restart: () => ({ needed: "unknown", action: null, note: { reads: "none" } }),
-      notes: [],
     };
   const domain = copy.record.header.kind === "account-key" ? null : copy.record.header.fieldBase;
   const candidates = views
@@ -155,20 +153,15 @@ function waits(
  * recorder's (G).
  */
 export const ownedSite: SiteRule = (copy, context): Site => {
-  const to = placeOf(copy, context);
-  const live = context.views.at(to.namespace, to.name);
+  const site = siteAt(copy, context);
+  const { to, live } = site;
   if (context.as !== null) return refused(to, live, "place_not_for_shape", null);
   return {
-    to,
-    live,
+    ...site,
     mayCreate: false,
     verdict:
       live.state === "absent"
-        ? {
-            rule: "later",
-            code: "owner_makes_it",
-            detail: { kind: "same_name" },
-          }
+        ? { rule: "later", code: "owner_makes_it", detail: { kind: "same_name" } }
         : null,
     restart: () => ({
       needed: "yes",
