@@ -12,6 +12,7 @@
 import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateSecretCommand, ListSecretsCommand, type Tag } from "@aws-sdk/client-secrets-manager";
+import pLimit from "p-limit";
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore } from "../../ports/stores.ts";
 import type { AwsWorld } from "./client.ts";
@@ -27,6 +28,8 @@ export interface SecretBlobsOptions {
 /** https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html */
 export const MAX_SECRET_BYTES = 65_536;
 const PAGE_SIZE = 100;
+/** Creating secrets has low limits for a whole account; the SDK slows down further when told to. */
+const CREATES_AT_ONCE = 8;
 /** Times that a copy is asked for which was just made and can't be read yet. */
 const READ_ATTEMPTS = 6;
 /** Earlier versions gave a tag with the size. */
@@ -40,6 +43,7 @@ class SecretBlobs implements BlobStore {
   readonly #options: SecretBlobsOptions;
   readonly #root;
   readonly #client;
+  readonly #creates = pLimit(CREATES_AT_ONCE);
   /** Keys that this process knows to be taken, and those that it removed. */
   readonly #met = new Set<string>();
   readonly #removed = new Set<string>();
@@ -89,7 +93,10 @@ class SecretBlobs implements BlobStore {
     } while (token !== undefined && token !== "");
   }
 
-  readonly create: BlobStore["create"] = async (key, document) => {
+  readonly create: BlobStore["create"] = (key, document) =>
+    this.#creates(() => this.#create(key, document));
+
+  readonly #create: BlobStore["create"] = async (key, document) => {
     const name = this.#secretOf(key);
     const where = `secretsmanager://${name}`;
     if (document.byteLength > MAX_SECRET_BYTES) {

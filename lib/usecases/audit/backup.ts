@@ -129,7 +129,16 @@ function isStoreTrouble(error: unknown): error is CertkeepError {
     "store_damaged",
     "file_unreadable",
     "seal_failed",
+    "deadline",
   );
+}
+
+function outOfTime(title: string): CertkeepError {
+  return new CertkeepError("deadline", {
+    where: `cluster ${title}`,
+    found: "timed out before everything was backed up",
+    todo: "The next audit backs up the rest",
+  });
 }
 
 export function noteBackup(
@@ -172,12 +181,15 @@ export class BackupRun {
   async list(): Promise<void> {
     if (this.#recipients === null) return;
     const { ports, before } = this.#run;
-    const listed = new Set<string>();
-    try {
+    const listing = async (): Promise<ReadonlySet<string>> => {
+      const listed = new Set<string>();
       // What can't be read there doesn't count as a backup: it is reported when it is needed.
       const entries = ports.backups.list(clusterPrefix(before.cluster));
       for await (const { key, trouble } of entries) if (trouble === undefined) listed.add(key);
-      this.#listed = listed;
+      return listed;
+    };
+    try {
+      this.#listed = await this.#inTime(listing);
     } catch (error) {
       this.#failed(error);
     }
@@ -189,6 +201,24 @@ export class BackupRun {
     const { code, message } = error;
     if (!this.#failures.has(code)) this.#run.shortfall({ scope: "backups", code, message });
     this.#failures.add(code);
+  }
+
+  /**
+   * A store that doesn't answer must not keep the state from being saved: what it does afterwards,
+   * the next audit finds there. @throws CertkeepError deadline, once the audit's time is over
+   */
+  async #inTime<T>(work: () => Promise<T>): Promise<T> {
+    const { signal } = this.#run.ports;
+    if (signal === undefined) return work();
+    const end = Promise.withResolvers<never>();
+    const over = (): void => end.reject(outOfTime(this.#run.target.title));
+    signal.addEventListener("abort", over);
+    try {
+      if (signal.aborted) throw outOfTime(this.#run.target.title);
+      return await Promise.race([work(), end.promise]);
+    } finally {
+      signal.removeEventListener("abort", over);
+    }
   }
 
   /** Whether everything of a Secret is backed up as is wanted now; if not, it is read again. */
@@ -239,7 +269,8 @@ export class BackupRun {
     } else {
       const record = this.#recordOf(candidate);
       try {
-        const backup = await backUp(record, this.#contextFor(this.#listed));
+        const context = this.#contextFor(this.#listed);
+        const backup = await this.#inTime(() => backUp(record, context));
         if (backup === null) {
           entry.notKept = { reason: "quota" };
           return;
