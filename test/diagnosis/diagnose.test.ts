@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
 import { Doctor } from "../../lib/diagnosis/diagnose.ts";
 import { patternOf } from "../../lib/diagnosis/churn.ts";
-import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
 import { certificate, secret, state, NOW_MS } from "../finding/fixture.ts";
 import {
   acrossOf,
@@ -24,39 +24,17 @@ import {
   observed,
   sign,
   window,
+  commandsOf,
+  diagnose,
+  fresh,
+  REISSUED,
+  shop,
+  told,
 } from "./support.ts";
 import { plainText } from "../../lib/report/part.ts";
 import { becausePlain, diagnosisText, seenText } from "../../lib/report/phrases/causes.ts";
 import { missingText } from "../../lib/report/phrases/missing.ts";
 import { measureDocument } from "../../lib/report/phrases/measures.ts";
-
-/** Issued an hour ago, though one of two days ago was good. */
-const REISSUED: Partial<StateDocument> = { evidence: history([[2 * DAY_MS, "a1"]]) };
-const fresh = (over: Partial<SecretRecord> = {}): SecretRecord =>
-  secret({ certificates: { tls: issued(HOUR_MS, "b2") }, ...over });
-
-function shop(over: Partial<SecretRecord> = {}, rest: Partial<StateDocument> = {}): StateDocument {
-  return state({ [KEY]: fresh(over) }, { ...observed(), ...REISSUED, ...rest });
-}
-
-function diagnose(of: StateDocument, ...others: readonly StateDocument[]): Diagnosis {
-  return new Doctor(of, acrossOf(of, ...others)).ofSet("letsencrypt", NAME);
-}
-
-const told = ({ verdict, causes }: Diagnosis): string[] => [
-  verdict,
-  ...causes.map(
-    ({ code, confidence, overMs }) => `${code} ${confidence}${overMs === null ? "" : " over"}`,
-  ),
-];
-
-/** Of its causes, then of what is missing. */
-function commandsOf({ causes, missing }: Diagnosis): readonly (string | null)[] {
-  return [
-    ...causes.flatMap(({ measures }) => measures),
-    ...missing.flatMap(({ measure }) => measure ?? []),
-  ].map((measure) => measureDocument(measure).command);
-}
 
 describe("nothing and unknown", () => {
   it("finds nothing where one certificate was issued once", () => {

@@ -5,8 +5,7 @@ import { formatMs } from "../../lib/certificate/time.ts";
 import { Doctor } from "../../lib/diagnosis/diagnose.ts";
 import { plainText } from "../../lib/report/part.ts";
 import { diagnosisText } from "../../lib/report/phrases/causes.ts";
-import { measureDocument } from "../../lib/report/phrases/measures.ts";
-import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
+import type { StateDocument } from "../../lib/state/document.ts";
 import { NOW_MS, secret, state } from "../finding/fixture.ts";
 import {
   acrossOf,
@@ -19,35 +18,12 @@ import {
   NAME,
   observed,
   sign,
+  commandsOf,
+  diagnose,
+  fresh,
+  shop,
+  told,
 } from "./support.ts";
-
-/** Issued an hour ago, though one of two days ago was good. */
-const REISSUED: Partial<StateDocument> = { evidence: history([[2 * DAY_MS, "a1"]]) };
-const fresh = (over: Partial<SecretRecord> = {}): SecretRecord =>
-  secret({ certificates: { tls: issued(HOUR_MS, "b2") }, ...over });
-
-function shop(over: Partial<SecretRecord> = {}, rest: Partial<StateDocument> = {}): StateDocument {
-  return state({ [KEY]: fresh(over) }, { ...observed(), ...REISSUED, ...rest });
-}
-
-function diagnose(of: StateDocument, ...others: readonly StateDocument[]): Diagnosis {
-  return new Doctor(of, acrossOf(of, ...others)).ofSet("letsencrypt", NAME);
-}
-
-const told = ({ verdict, causes }: Diagnosis): string[] => [
-  verdict,
-  ...causes.map(
-    ({ code, confidence, overMs }) => `${code} ${confidence}${overMs === null ? "" : " over"}`,
-  ),
-];
-
-/** Of its causes, then of what is missing. */
-function commandsOf({ causes, missing }: Diagnosis): readonly (string | null)[] {
-  return [
-    ...causes.flatMap(({ measures }) => measures),
-    ...missing.flatMap(({ measure }) => measure ?? []),
-  ].map((measure) => measureDocument(measure).command);
-}
 
 describe("orders that fail", () => {
   const stored = { certificates: { tls: issued(70 * DAY_MS, "b2") } };

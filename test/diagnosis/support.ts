@@ -7,7 +7,7 @@ import { createAcross, partOf, type Across } from "../../lib/finding/across.ts";
 import { createIssuance } from "../../lib/ratelimit/issuance.ts";
 import { formatHistory } from "../../lib/ratelimit/history.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/ratelimit/limit.ts";
-import type { CertificateRecord, StateDocument } from "../../lib/state/document.ts";
+import type { CertificateRecord, SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { NO_OBSERVATIONS, type Observations } from "../../lib/state/observations.ts";
 import type {
   AccessAnswer,
@@ -16,7 +16,10 @@ import type {
   RenewalWindow,
   SourceStatus,
 } from "../../lib/state/signals.ts";
-import { certificate, NOW_MS } from "../finding/fixture.ts";
+import type { Diagnosis } from "../../lib/diagnosis/cause.ts";
+import { Doctor } from "../../lib/diagnosis/diagnose.ts";
+import { measureDocument } from "../../lib/report/phrases/measures.ts";
+import { certificate, NOW_MS, secret, state } from "../finding/fixture.ts";
 
 export const NAME = "shop.tail1a2b3.ts.net";
 export const KEY = `tailscale/${NAME}`;
@@ -39,7 +42,7 @@ export function acrossOf(...states: readonly StateDocument[]): Across {
     },
   }));
   return createAcross(
-    states.map((state) => partOf(state, NOW_MS)),
+    states.map((one) => partOf(one, NOW_MS)),
     { issuers, overrides: [], atMs: NOW_MS, nowMs: NOW_MS },
   );
 }
@@ -182,4 +185,35 @@ export function window(serial: string, over: Partial<RenewalWindow> = {}): Renew
     nextMs: NOW_MS + 5 * HOUR_MS,
     ...over,
   };
+}
+
+/** Issued an hour ago, though one of two days ago was good. */
+export const REISSUED: Partial<StateDocument> = { evidence: history([[2 * DAY_MS, "a1"]]) };
+export const fresh = (over: Partial<SecretRecord> = {}): SecretRecord =>
+  secret({ certificates: { tls: issued(HOUR_MS, "b2") }, ...over });
+
+export function shop(
+  over: Partial<SecretRecord> = {},
+  rest: Partial<StateDocument> = {},
+): StateDocument {
+  return state({ [KEY]: fresh(over) }, { ...observed(), ...REISSUED, ...rest });
+}
+
+export function diagnose(of: StateDocument, ...others: readonly StateDocument[]): Diagnosis {
+  return new Doctor(of, acrossOf(of, ...others)).ofSet("letsencrypt", NAME);
+}
+
+export const told = ({ verdict, causes }: Diagnosis): string[] => [
+  verdict,
+  ...causes.map(
+    ({ code, confidence, overMs }) => `${code} ${confidence}${overMs === null ? "" : " over"}`,
+  ),
+];
+
+/** Of its causes, then of what is missing. */
+export function commandsOf({ causes, missing }: Diagnosis): readonly (string | null)[] {
+  return [
+    ...causes.flatMap(({ measures }) => measures),
+    ...missing.flatMap(({ measure }) => measure ?? []),
+  ].map((measure) => measureDocument(measure).command);
 }

@@ -1,42 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { explaining, issuers } from "../support/explaining.ts";
 import { createAcross, partOf } from "../../lib/finding/across.ts";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
-import { createAuthority } from "../support/pki.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import type { Explanation } from "../../lib/report/explain/explanation.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 import { summarize } from "../../lib/report/summary.ts";
-import { type CopyRecord, formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName } from "../../lib/usecases/explain.ts";
+import { type CopyRecord, type StateDocument } from "../../lib/state/document.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { certificate, NOW_MS, secret, state } from "../finding/fixture.ts";
-import { createMemoryStates } from "../support/memory.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 
-const { root } = createAuthority({ name: "Test" });
-const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [
-  createIssuer({
-    id: "letsencrypt",
-    title: "Let's Encrypt",
-    anchorsPem: root.pem,
-    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
-  }),
-];
-
-async function explain(
+const explain = (
   name: string,
   plan: number | null,
   ...states: readonly StateDocument[]
-): Promise<Explanation> {
-  const stored = createMemoryStates();
-  for (const one of states)
-    stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  return explainName(
-    { states: stored, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
-    { name, plan, ignore: [] },
-  );
-}
+): Promise<Explanation> => explaining(name, states, plan);
 
 function backup(): CopyRecord {
   const { names, issuer, serial, sha256, notBefore, notAfter } = certificate();

@@ -1,11 +1,10 @@
 /** The pages of `explain` that are recorded under fixtures/, and what each must and must not say. */
 import { describe, expect, it } from "vitest";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
+import { explaining } from "../support/explaining.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import type { Explanation } from "../../lib/report/explain/explanation.ts";
 import { PLAIN } from "../../lib/report/text.ts";
-import { formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName } from "../../lib/usecases/explain.ts";
+import { type StateDocument } from "../../lib/state/document.ts";
 import {
   answer,
   DAY_MS,
@@ -22,8 +21,6 @@ import {
   sign,
 } from "../diagnosis/support.ts";
 import { copy, NOW_MS, secret, state } from "../finding/fixture.ts";
-import { createMemoryStates } from "../support/memory.ts";
-import { createAuthority } from "../support/pki.ts";
 
 const POD = "tailscale/ingress-proxies-0/tailscale";
 const ACCOUNT = "system:serviceaccount:tailscale:ingress-proxies";
@@ -156,28 +153,11 @@ const SECRETS: readonly (readonly [string, StateDocument, string])[] = [
   ["cluster", lostSecret(), "prod"],
 ];
 
-const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [
-  createIssuer({
-    id: "letsencrypt",
-    title: "Let's Encrypt",
-    anchorsPem: createAuthority({ name: "Test" }).root.pem,
-    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
-  }),
-];
-
-async function explain(
+const explain = (
   one: StateDocument,
   name: string,
   plan: number | null = null,
-): Promise<Explanation> {
-  const states = createMemoryStates();
-  states.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  return explainName(
-    { states, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
-    { name, plan, ignore: [] },
-  );
-}
+): Promise<Explanation> => explaining(name, [one], plan);
 
 describe("the page of a name", () => {
   it.each(SECRETS.flatMap((one) => [80, 120].map((width) => [...one, width] as const)))(

@@ -4,11 +4,11 @@
  */
 import { NOW_MS } from "../finding/fixture.ts";
 import { describe, expect, it } from "vitest";
+import { explaining } from "../support/explaining.ts";
 import { attachCauses } from "../../lib/diagnosis/attach.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { createFinding, type Finding } from "../../lib/finding/finding.ts";
 import { issuanceFindings } from "../../lib/finding/issuance.ts";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import { itemsOf } from "../../lib/report/items.ts";
 import { itemLines } from "../../lib/report/items/lines.ts";
@@ -17,10 +17,8 @@ import { certificateRows } from "../../lib/report/rows.ts";
 import { slackMessage } from "../../lib/report/slack/blocks.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 import { summarize } from "../../lib/report/summary.ts";
-import { createAuthority } from "../support/pki.ts";
 import { takeMessage } from "../support/slack.ts";
-import { formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName } from "../../lib/usecases/explain.ts";
+import { type StateDocument } from "../../lib/state/document.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import {
   acrossOf,
@@ -38,21 +36,9 @@ import {
   window,
 } from "../diagnosis/support.ts";
 import { NOW, secret, state } from "../finding/fixture.ts";
-import { createMemoryStates } from "../support/memory.ts";
 import { planDigest } from "../../lib/report/digest.ts";
 import { ROUTE, SETTINGS } from "./support.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
-
-const { root } = createAuthority({ name: "Test" });
-const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [
-  createIssuer({
-    id: "letsencrypt",
-    title: "Let's Encrypt",
-    anchorsPem: root.pem,
-    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
-  }),
-];
 
 async function explain(
   name: string,
@@ -75,13 +61,7 @@ async function explain(
     looks: unknown[];
   };
 }> {
-  const stored = createMemoryStates();
-  for (const one of states)
-    stored.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  const explanation = await explainName(
-    { states: stored, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
-    { name, plan: null, ignore: [] },
-  );
+  const explanation = await explaining(name, states);
   const text = explainText(explanation, { width: 80, style: PLAIN, verbose: true });
   return {
     text,

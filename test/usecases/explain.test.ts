@@ -1,11 +1,10 @@
 /** Each `certkeep explain NAME` that a finding offers knows the name. */
 import { describe, expect, it } from "vitest";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
+import { explaining } from "../support/explaining.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 import { explainText } from "../../lib/report/explain.ts";
 import type { Explanation } from "../../lib/report/explain/explanation.ts";
-import { formatState, type StateDocument } from "../../lib/state/document.ts";
-import { explainName } from "../../lib/usecases/explain.ts";
+import { type StateDocument } from "../../lib/state/document.ts";
 import {
   answer,
   DAY_MS,
@@ -20,28 +19,8 @@ import {
   sign,
 } from "../diagnosis/support.ts";
 import { NOW, NOW_MS, secret, state } from "../finding/fixture.ts";
-import { createMemoryStates } from "../support/memory.ts";
-import { createAuthority } from "../support/pki.ts";
 
-const { root } = createAuthority({ name: "Test" });
-const bucket = (count: number) => ({ count, periodMs: 604_800_000 });
-const issuers = [
-  createIssuer({
-    id: "letsencrypt",
-    title: "Let's Encrypt",
-    anchorsPem: root.pem,
-    limits: { perSet: bucket(5), perDomain: bucket(50), source: "", checked: "" },
-  }),
-];
-
-function explain(name: string, one: StateDocument): Promise<Explanation> {
-  const states = createMemoryStates();
-  states.states.set(`cluster-${one.cluster}`, { revision: 1, text: formatState(one) });
-  return explainName(
-    { states, clock: { nowMs: () => NOW_MS }, kit: { issuers } },
-    { name, plan: null, ignore: [] },
-  );
-}
+const explain = (name: string, one: StateDocument): Promise<Explanation> => explaining(name, [one]);
 
 const OTHER = "other.tail1a2b3.ts.net";
 const refusal = (kind: string, key: string): unknown => ({
