@@ -31,6 +31,9 @@ export interface ClustersPage {
   readonly verbose: boolean;
 }
 
+/** Columns from which on servers are shown. */
+const WIDE = 100;
+
 export function clustersText(rows: readonly ClusterRow[], page: ClustersPage): string {
   const { nowMs, room, verbose } = page;
   if (rows.length === 0)
@@ -39,11 +42,18 @@ export function clustersText(rows: readonly ClusterRow[], page: ClustersPage): s
       "  certkeep clusters add NAME --context CONTEXT"
     );
   const extra = (cells: readonly string[]): readonly string[] => (verbose ? cells : []);
+  // On a narrow terminal it would take the room of what is asked for more often.
+  const server = (cell: string): readonly string[] => (verbose || room >= WIDE ? [cell] : []);
   const table = tableLines(
-    [...["NAME", "SERVER", "READS", "LAST AUDIT", "CREDENTIAL"], ...extra(["KIND", "IDENTITY"])],
+    [
+      "NAME",
+      ...server("SERVER"),
+      ...["READS", "LAST AUDIT", "CREDENTIAL"],
+      ...extra(["KIND", "IDENTITY"]),
+    ],
     rows.map((row) => [
       row.name,
-      row.server ?? "unknown",
+      ...server(row.server ?? "unknown"),
       readsText(row),
       auditText(row, nowMs),
       endText(row, nowMs),
