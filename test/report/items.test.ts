@@ -70,6 +70,29 @@ describe("items", () => {
     ]);
   });
 
+  it("name each service account that lost its permission", () => {
+    const lost = badDay().findings.find(({ code }) => code === "storage_forbidden");
+    if (lost?.code !== "storage_forbidden") throw new Error("no such finding");
+    const of = (account: string, secret: string | null): Finding => ({
+      ...lost,
+      id: `${account}-${secret}`,
+      subject: { ...lost.subject, secret, name: null },
+      params: {
+        ...lost.params,
+        accounts: [`system:serviceaccount:tailscale:${account}`],
+        secrets: secret === null ? 12 : 1,
+      },
+    });
+    const found = items({
+      findings: [of("ingress-proxies", null), of("operator", "operator")],
+      nowMs: NOW_MS,
+    });
+    expect(found.map(({ cause }) => plainText(cause)).toSorted()).toEqual([
+      expect.stringContaining("service account tailscale/ingress-proxies isn't allowed"),
+      expect.stringContaining("service account tailscale/operator isn't allowed"),
+    ]);
+  });
+
   it("make one item of 59 certificates with one cause", () => {
     const all = items(firstAudit());
     expect(all.map(({ events: [{ subjects }] }) => subjects.length).toSorted()).toEqual(

@@ -188,5 +188,8 @@ function alikeKey(findings: readonly Finding[]): string {
     return keyOf("finding", lead.id);
   if (code === "audit_incomplete" && (params.of === "part" || params.of === "namespaces"))
     return keyOf("part", subject.cluster, ...cause);
+  // The cause names the account.
+  if (lead.code === "storage_forbidden")
+    return keyOf(groupKey(lead), cluster, ...lead.params.accounts.toSorted(), ...cause);
   return keyOf(groupKey(lead), cluster, why?.causes[0]?.code ?? null, ...cause);
 }
