@@ -17,9 +17,6 @@ import {
 } from "./issuance.ts";
 import { isRecord } from "../untrusted.ts";
 
-/** One issuance as it is stored. */
-export interface StoredIssuance extends IssuanceFacts {}
-
 /** Entries looked at in one history; a state that certkeep wrote holds far fewer. */
 const MAX_STORED = 100_000;
 /** Names in one certificate: what issuers sign ends at 100. */
@@ -41,32 +38,16 @@ function firstSources(sources: readonly Sighting[]): readonly Sighting[] {
 }
 
 /** What to store of issuances: newest first, so that a bound cuts the oldest. */
-export function formatHistory(issuances: readonly Issuance[]): readonly StoredIssuance[] {
+export function formatHistory(issuances: readonly Issuance[]): readonly IssuanceFacts[] {
   return issuances
     .toSorted((a, b) => b.issuedAtMs - a.issuedAtMs || (a.serial < b.serial ? -1 : 1))
-    .map(
-      ({
-        issuer,
-        serial,
-        names,
-        notBeforeMs,
-        notAfterMs,
-        sctMs,
-        backdateMs,
-        sources,
-        claimedBy,
-      }) => ({
-        issuer,
-        serial,
-        names,
-        notBeforeMs,
-        notAfterMs,
-        sctMs,
-        backdateMs,
-        sources: firstSources(sources),
-        claimedBy,
-      }),
-    );
+    .map((issuance) => {
+      const { issuer, serial, names, notBeforeMs, notAfterMs, sctMs, backdateMs } = issuance;
+      const { claimedBy } = issuance;
+      const sources = firstSources(issuance.sources);
+      const facts = { issuer, serial, names, notBeforeMs, notAfterMs, sctMs, backdateMs };
+      return { ...facts, sources, claimedBy };
+    });
 }
 
 function isText(value: unknown): value is string {
@@ -108,17 +89,8 @@ function parseStored(value: unknown): Issuance | null {
   if (!Array.isArray(sources) || sources.length === 0 || sources.length > MAX_NAMES) return null;
   const seen = sources.map(parseSighting);
   if (!seen.every((sighting) => sighting !== null)) return null;
-  return createIssuance({
-    issuer,
-    serial,
-    names,
-    notBeforeMs,
-    notAfterMs,
-    sctMs,
-    backdateMs,
-    sources: seen,
-    claimedBy,
-  });
+  const facts = { issuer, serial, names, notBeforeMs, notAfterMs, sctMs, backdateMs, claimedBy };
+  return createIssuance({ ...facts, sources: seen });
 }
 
 /** The issuances of a stored history, and what of it was left unread. */

@@ -4,6 +4,7 @@
  * asked is what somebody configured.
  */
 import { parseMsOrNull } from "../../certificate/time.ts";
+import { fieldsOf, isRecord, jsonOf, textOf } from "../../untrusted.ts";
 import type {
   NoWindow,
   RenewalInfoSource,
@@ -40,15 +41,11 @@ export function createRenewalInfo(
   const find = async (directory: string, signal?: AbortSignal): Promise<Found> => {
     const got = await get(directory, signal);
     if (!got.ok || got.status !== 200) return failure(got);
-    const value = parsed(got.body);
-    if (typeof value !== "object" || value === null) return none("invalid_answer");
+    const value = jsonOf(got.body.toString("utf8"));
+    if (!isRecord(value)) return none("invalid_answer");
     if (!("renewalInfo" in value)) return none("not_offered");
-    const url =
-      typeof value.renewalInfo === "string" &&
-      value.renewalInfo.length <= MAX_URL &&
-      URL.canParse(value.renewalInfo)
-        ? new URL(value.renewalInfo)
-        : null;
+    const address = textOf(value["renewalInfo"]) ?? "";
+    const url = address.length <= MAX_URL ? URL.parse(address) : null;
     if (
       url === null ||
       url.origin !== new URL(directory).origin ||
@@ -68,7 +65,7 @@ export function createRenewalInfo(
       if (!found.ok) return found;
       const got = await get(`${found.url}/${id}`, signal);
       return got.ok && got.status === 200
-        ? windowOf(parsed(got.body), got.retryMs)
+        ? windowOf(jsonOf(got.body.toString("utf8")), got.retryMs)
         : got.ok && got.status === 404
           ? none("unknown_certificate", got.retryMs)
           : failure(got);
@@ -87,35 +84,16 @@ function failure(got: WebAnswer): NoWindow {
   return got.status >= 500 ? none("unreachable", got.retryMs) : none("invalid_answer", got.retryMs);
 }
 
-/** `undefined`: no JSON. */
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
-}
-
 function instantMs(value: unknown): number | null {
-  const ns = typeof value === "string" && value.length <= 64 ? parseMsOrNull(value) : null;
-  return ns === null ? null : ns;
+  return typeof value === "string" && value.length <= 64 ? parseMsOrNull(value) : null;
 }
 
 /** RFC 9773 §4.2; a window that ends before it begins is none. */
 function windowOf(value: unknown, retryMs: number | null): SuggestedWindow | NoWindow {
-  const suggested = memberOf(value, "suggestedWindow");
-  const [startMs, endMs] = [
-    instantMs(memberOf(suggested, "start")),
-    instantMs(memberOf(suggested, "end")),
-  ];
+  const { suggestedWindow, explanationURL: explanation } = fieldsOf(value);
+  const { start, end } = fieldsOf(suggestedWindow);
+  const [startMs, endMs] = [instantMs(start), instantMs(end)];
   if (startMs === null || endMs === null || endMs < startMs) return none("invalid_answer", retryMs);
-  const explanation = memberOf(value, "explanationURL");
   return {
     ok: true,
     startMs,

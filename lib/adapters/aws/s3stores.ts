@@ -21,6 +21,7 @@ import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore, StateStore } from "../../ports/stores.ts";
+import { jsonOf } from "../../untrusted.ts";
 import type { AwsWorld } from "./client.ts";
 import { getObject, listObjects, type ObjectPlace, putObject, s3Client } from "./s3object.ts";
 import { objectVersions, removeObject } from "./s3versions.ts";
@@ -116,12 +117,8 @@ async function parse(bytes: Uint8Array): Promise<Parsed> {
     }
   }
   const text = Buffer.from(bytes).toString("utf8");
-  try {
-    JSON.parse(text);
-    return { ok: true, text };
-  } catch {
-    return { ok: false, found: `${bytes.byteLength} bytes that are neither gzip nor JSON` };
-  }
+  if (jsonOf(text) !== undefined) return { ok: true, text };
+  return { ok: false, found: `${bytes.byteLength} bytes that are neither gzip nor JSON` };
 }
 
 class S3States implements StateStore {

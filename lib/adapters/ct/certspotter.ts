@@ -12,6 +12,7 @@ import type {
   TransparencySource,
   WebReader,
 } from "../../ports/outside.ts";
+import { fieldsOf, jsonOf, textOf } from "../../untrusted.ts";
 
 export const CERT_SPOTTER_URL = "https://api.certspotter.com/v1/issuances";
 
@@ -68,34 +69,20 @@ export function createCertSpotter(
         signal,
       });
       if (!got.ok) return fail(got.code === "redirect" ? "invalid_answer" : got.code);
-      const value = parsed(got.body);
+      const value = jsonOf(got.body.toString("utf8"));
       if (got.status !== 200) return refusal(got.status, value, got.retryMs);
       return Array.isArray(value)
         ? pageOf(value, cursor, maxRows)
-        : codeOf(value) === "rate_limited"
+        : fieldsOf(value)["code"] === "rate_limited"
           ? fail("rate_limited", got.retryMs)
           : fail("invalid_answer");
     },
   };
 }
 
-/** `undefined`: no JSON, such as a page of HTML. */
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Its errors are `{ code, message }`. */
-function codeOf(value: unknown): string | null {
-  const code = typeof value === "object" && value !== null && "code" in value ? value.code : null;
-  return typeof code === "string" ? code : null;
-}
-
 function refusal(status: number, value: unknown, retryMs: number | null): LoggedFailure {
-  if (status === 429 || codeOf(value) === "rate_limited") return fail("rate_limited", retryMs);
+  if (status === 429 || fieldsOf(value)["code"] === "rate_limited")
+    return fail("rate_limited", retryMs);
   if (status === 401 || status === 403) return fail("forbidden");
   return status >= 500 ? fail("unreachable", retryMs) : fail("refused");
 }
@@ -113,19 +100,14 @@ function pageOf(
   }
   // The entry that the next page begins after is the last: without its identifier there is no going
   // on.
-  const last = rows.at(-1);
-  const id = typeof last === "object" && last !== null && "id" in last ? last.id : null;
-  if (typeof id !== "string" || !ID.test(id) || id === before) return fail("invalid_answer");
+  const id = textOf(fieldsOf(rows.at(-1))["id"]);
+  if (id === null || !ID.test(id) || id === before) return fail("invalid_answer");
   return { ok: true, ders, unread: rows.length - ders.length, cursor: id };
 }
 
 function derOf(row: unknown): Uint8Array | null {
-  const text = typeof row === "object" && row !== null && "cert_der" in row ? row.cert_der : null;
-  if (
-    typeof text !== "string" ||
-    text.length > MAX_DER_TEXT ||
-    !/^[A-Za-z0-9+/]+={0,2}$/.test(text)
-  )
-    return null;
-  return Buffer.from(text, "base64");
+  const text = textOf(fieldsOf(row)["cert_der"]) ?? "";
+  return text.length <= MAX_DER_TEXT && /^[A-Za-z0-9+/]+={0,2}$/.test(text)
+    ? Buffer.from(text, "base64")
+    : null;
 }

@@ -12,7 +12,7 @@ import { mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { READING } from "../readfile.ts";
-import { storeError } from "./system.ts";
+import { storeError, writeNew } from "./system.ts";
 
 export interface Mark {
   /** Links followed. */
@@ -90,13 +90,7 @@ async function replacePrivate(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}`);
   try {
-    const handle = await open(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeNew(temporary, text, 0o600);
     await rename(temporary, path);
   } finally {
     await unlink(temporary).catch(() => undefined);

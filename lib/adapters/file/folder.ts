@@ -13,7 +13,15 @@ import type { FileHandle } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { dirname, join, sep } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { type FileSystem, NODE_FILE_SYSTEM, readError, storeError, systemCode } from "./system.ts";
+import {
+  type FileSystem,
+  NODE_FILE_SYSTEM,
+  readError,
+  storeError,
+  syncFolder,
+  systemCode,
+  writeNew,
+} from "./system.ts";
 
 const TEMPORARY = ".tmp";
 /**
@@ -107,20 +115,6 @@ export class Folder {
     return join(this.path, ...parts);
   }
 
-  async #syncNow(folder: string): Promise<void> {
-    // Windows can't open a folder; its file system journals the name with the file.
-    if (process.platform === "win32") return;
-    const handle = await this.#fs.open(folder, constants.O_RDONLY);
-    try {
-      await handle.sync();
-    } catch (error) {
-      // Some network file systems know no sync of a folder: they journal names by themselves.
-      if (systemCode(error) !== "EINVAL" && systemCode(error) !== "ENOTSUP") throw error;
-    } finally {
-      await handle.close();
-    }
-  }
-
   /** Syncs a folder after what is in it by now; calls that come while one runs share the next. */
   #syncFolder(folder: string): Promise<void> {
     const next = this.#waiting.get(folder);
@@ -132,7 +126,7 @@ export class Folder {
         this.#waiting.delete(folder);
         this.#running.set(folder, mine);
         try {
-          await this.#syncNow(folder);
+          await syncFolder(folder, this.#fs);
         } finally {
           if (this.#running.get(folder) === mine) this.#running.delete(folder);
         }
@@ -209,26 +203,6 @@ export class Folder {
     }
   }
 
-  async #writeTemporary(bytes: Uint8Array): Promise<string> {
-    const temporary = join(
-      this.#at([TEMPORARY]),
-      `${process.pid}-${randomBytes(8).toString("hex")}`,
-    );
-    const handle = await this.#fs.open(temporary, "wx", 0o600);
-    try {
-      try {
-        await handle.writeFile(bytes);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      await this.#drop(temporary);
-      throw error;
-    }
-    return temporary;
-  }
-
   /** Removing a temporary file changes nothing that counts, and must not hide what went before. */
   async #drop(temporary: string): Promise<void> {
     await this.#fs.unlink(temporary).catch(() => undefined);
@@ -239,7 +213,9 @@ export class Folder {
     await this.#ensure(parents);
     await this.#ensure([TEMPORARY]);
     await this.#sweep();
-    const temporary = await this.#writeTemporary(bytes);
+    const name = `${process.pid}-${randomBytes(8).toString("hex")}`;
+    const temporary = this.#at([TEMPORARY, name]);
+    await writeNew(temporary, bytes, 0o600, this.#fs);
     let outcome: "created" | "exists" = "created";
     try {
       await this.#fs.link(temporary, this.#at(parts));

@@ -4,12 +4,14 @@
  * and nothing that is there is changed.
  */
 import type { V1Secret } from "@kubernetes/client-node";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CertkeepError } from "../../error.ts";
 import type { ClusterReader, ClusterWriter, NewSecret, WriteOutcome } from "../../ports/cluster.ts";
 import type { Secret } from "../../secret/secret.ts";
+import { fieldsOf, jsonOf, textOf, textsOf } from "../../untrusted.ts";
 import { readFileAtMost } from "../readfile.ts";
+import { writeNew } from "./system.ts";
 
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 
@@ -23,16 +25,6 @@ function failed(where: string, error: unknown): CertkeepError {
     found: `it can't be written or read (${code})`,
     expected: "a folder of yours",
   });
-}
-
-function texts(value: unknown): Record<string, string> {
-  const entries =
-    typeof value === "object" && value !== null
-      ? Object.entries(value).filter(
-          (entry): entry is [string, string] => typeof entry[1] === "string",
-        )
-      : [];
-  return Object.fromEntries(entries);
 }
 
 function pathOf(root: string, namespace: string, name: string): string {
@@ -55,30 +47,26 @@ async function readManifest(root: string, namespace: string, name: string): Prom
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw failed(path, error);
   }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
+  const parsed = jsonOf(text);
+  if (parsed === undefined)
     throw new CertkeepError("store_damaged", {
       where: path,
       found: "a damaged manifest",
       expected: "a manifest, or none",
       todo: "Move it away",
     });
-  }
-  const { metadata, type, data } = (
-    typeof parsed === "object" && parsed !== null ? parsed : {}
-  ) as { metadata?: { labels?: unknown; annotations?: unknown }; type?: unknown; data?: unknown };
-  const fields = texts(data);
+  const { metadata, type, data } = fieldsOf(parsed);
+  const { labels, annotations } = fieldsOf(metadata);
+  const fields = textsOf(data);
   return {
     namespace,
     name,
     uid: "",
     resourceVersion: "0",
-    type: typeof type === "string" ? type : "Opaque",
+    type: textOf(type) ?? "Opaque",
     dataKeys: Object.keys(fields).toSorted(),
-    labels: texts(metadata?.labels),
-    annotations: texts(metadata?.annotations),
+    labels: textsOf(labels),
+    annotations: textsOf(annotations),
     owners: [],
     createdAt: null,
     deletedAt: null,
@@ -105,13 +93,7 @@ async function writeManifest(root: string, secret: NewSecret): Promise<WriteOutc
     await mkdir(root, { recursive: true, mode: 0o700 });
     if ((await stat(path).catch(() => null)) !== null) return "conflict";
     await rm(temporary, { force: true });
-    const file = await open(temporary, "wx", 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeNew(temporary, `${JSON.stringify(manifest, null, 1)}\n`, 0o600);
     await rename(temporary, path);
     return "done";
   } catch (error) {

@@ -12,7 +12,6 @@ import {
   chmod,
   lstat,
   mkdir,
-  open,
   readFile,
   realpath,
   rename,
@@ -21,7 +20,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { storeError, systemCode } from "./system.ts";
+import { storeError, syncFolder, systemCode, writeNew } from "./system.ts";
 
 /** An identity or a configuration is a few kilobytes. */
 const MAX_BYTES = 1 << 20;
@@ -64,18 +63,7 @@ async function create(
   const folder = dirname(path);
   try {
     await makeFolder(folder, kind === "private" ? 0o700 : 0o755);
-    const handle = await open(path, "wx", kind === "private" ? 0o600 : 0o644);
-    try {
-      try {
-        await handle.writeFile(text);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      await unlink(path).catch(() => undefined);
-      throw error;
-    }
+    await writeNew(path, text, kind === "private" ? 0o600 : 0o644);
     await syncFolder(folder);
     return "created";
   } catch (error) {
@@ -108,13 +96,7 @@ async function replace(
     await access(file, constants.W_OK);
     const temporary = join(dirname(file), `.certkeep-${randomBytes(6).toString("hex")}`);
     try {
-      const handle = await open(temporary, "wx", mode & 0o777);
-      try {
-        await handle.writeFile(after);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await writeNew(temporary, after, mode & 0o777);
       await chmod(temporary, mode & 0o777);
       if ((await read(file)) !== before) return "changed";
       await rename(temporary, file);
@@ -125,17 +107,6 @@ async function replace(
     return "replaced";
   } catch (error) {
     throw storeError(error, "could not be written", path);
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows can't open a folder; its file system journals the name with the file.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -155,17 +126,9 @@ async function workTreeOf(path: string): Promise<string | null> {
     }
   }
   for (;;) {
-    if (await exists(join(folder, ".git"))) return folder;
+    const found = await lstat(join(folder, ".git")).catch(() => null);
+    if (found !== null) return folder;
     if (folder === dirname(folder)) return null;
     folder = dirname(folder);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch {
-    return false;
   }
 }

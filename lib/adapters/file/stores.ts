@@ -21,6 +21,7 @@ import { MAX_DOCUMENT_BYTES } from "../../backup/document.ts";
 import { decodeSegment, encodeSegment } from "../../backup/keys.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
 import type { BlobEntry, BlobStore, StateStore } from "../../ports/stores.ts";
+import { jsonOf } from "../../untrusted.ts";
 import { Folder, type FolderOptions, notAFile } from "./folder.ts";
 
 const SEGMENT = /^[A-Za-z0-9_=@-][A-Za-z0-9._=@-]*$/;
@@ -273,7 +274,7 @@ function parseRevision(bytes: Uint8Array): ParsedRevision {
   const seal = SEAL.exec(file.toString("latin1", Math.max(0, file.length - SEAL_BYTES)));
   if (seal === null) {
     const whole = file.toString("utf8");
-    return isJson(whole)
+    return jsonOf(whole) !== undefined
       ? { ok: true, text: whole }
       : {
           ok: false,
@@ -287,13 +288,4 @@ function parseRevision(bytes: Uint8Array): ParsedRevision {
   return fits
     ? { ok: true, text: content.toString("utf8") }
     : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

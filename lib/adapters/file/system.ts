@@ -4,8 +4,8 @@
  *
  * Processes by Linux' /proc. On other systems nothing is known, so nobody is taken for gone.
  */
-import nodeFileSystem from "node:fs/promises";
-import { readFile, readlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import nodeFileSystem, { readFile, readlink } from "node:fs/promises";
 import { CertkeepError, type ErrorCode } from "../../error.ts";
 import type { ProcessMark, ProcessTable } from "../../ports/runtime.ts";
 
@@ -20,6 +20,46 @@ export const NODE_FILE_SYSTEM: FileSystem = nodeFileSystem;
 export function systemCode(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error)) return null;
   return typeof error.code === "string" ? error.code : null;
+}
+
+/** Makes a file, durably; one that can't be written whole is removed again. @throws as node:fs */
+export async function writeNew(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  fs: Pick<FileSystem, "open" | "unlink"> = NODE_FILE_SYSTEM,
+): Promise<void> {
+  const handle = await fs.open(path, "wx", mode);
+  try {
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    // Removing it changes nothing that counts, and must not hide what went before.
+    await fs.unlink(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Puts the names in a folder on the disk. */
+export async function syncFolder(
+  folder: string,
+  fs: Pick<FileSystem, "open"> = NODE_FILE_SYSTEM,
+): Promise<void> {
+  // Windows can't open a folder; its file system journals the name with the file.
+  if (process.platform === "win32") return;
+  const handle = await fs.open(folder, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems know no sync of a folder: they journal names by themselves.
+    if (systemCode(error) !== "EINVAL" && systemCode(error) !== "ENOTSUP") throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 interface Meaning {
