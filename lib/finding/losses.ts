@@ -148,6 +148,16 @@ function byIncident(secrets: readonly OfSecret[]): OfSecret[][] {
   return incidents;
 }
 
+function spanOf(lost: readonly OfSecret[]): { readonly fromMs: number; readonly untilMs: number } {
+  return lost.reduce(
+    ({ fromMs, untilMs }, [{ loss }]) => ({
+      fromMs: Math.min(fromMs, loss.lastSeenMs),
+      untilMs: Math.max(untilMs, loss.lostMs),
+    }),
+    { fromMs: Number.POSITIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY },
+  );
+}
+
 function incidentDraft(
   state: StateDocument,
   lost: readonly OfSecret[],
@@ -170,6 +180,7 @@ function incidentDraft(
       restorable: helps.filter((help) => help.backup === "restorable").length,
       backup,
       incident,
+      ...spanOf(lost),
       keys: keys.slice(0, 50),
     },
     actions:

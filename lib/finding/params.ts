@@ -51,6 +51,9 @@ type Lost =
       readonly backup: BackupStatus;
       /** What took them, as the state recorded it. */
       readonly incident: string;
+      /** The last audit that saw all of them, and the one that missed the last. */
+      readonly fromMs: number;
+      readonly untilMs: number;
       /** `namespace/secret`, the first fifty. */
       readonly keys: readonly string[];
     };

@@ -236,19 +236,20 @@ describe("findings of a state", () => {
     expect(documents(state({ [KEY]: wrong }))[0]?.leadsTo).toContain(words);
   });
 
-  it("tells what went at once as one", () => {
+  it("tells what went at once as one, between the audits that saw and missed it", () => {
     const lost = {
       how: "lost",
       incident: "namespace tailscale is gone",
-      lostAt: NOW,
-      lastSeenAt: NOW,
+      lostAt: "2026-11-23T11:30:00Z",
+      lastSeenAt: "2026-11-23T11:15:00Z",
       record: secret(),
     };
+    const later = { ...lost, lostAt: "2026-11-23T11:45:00Z", lastSeenAt: "2026-11-23T11:30:00Z" };
     const findings = documents(
       state(
         {},
         {
-          lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": lost },
+          lost: { [KEY]: lost, "tailscale/b": lost, "tailscale/c": later },
           copies: { v1: copy() },
         },
       ),
@@ -258,6 +259,9 @@ describe("findings of a state", () => {
       code: "secret_lost",
       severity: "critical",
       command: "certkeep restore prod --all --namespace tailscale",
+      seen:
+        "3 Secrets with certificates disappeared at once: namespace tailscale is gone between " +
+        "2026-11-23T11:15:00Z and 2026-11-23T11:45:00Z.",
     });
     expect(findings[0]?.evidence).toHaveLength(3);
   });

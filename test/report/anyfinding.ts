@@ -161,6 +161,8 @@ const PARAMS: { readonly [C in FindingCode]: fc.Arbitrary<FindingParams[C]> } = 
       restorable: fc.nat(99),
       backup,
       incident: evil,
+      fromMs: ms,
+      untilMs: ms,
       keys: evils,
     }),
   ),

@@ -3,6 +3,7 @@ import { type Finding, labelOf } from "../../finding/finding.ts";
 import type { ItemEvent, ItemSubject, Item } from "../items.ts";
 import { own, plainText, say, type Text } from "../part.ts";
 import { becauseClause } from "../phrases/causes.ts";
+import { incidentText } from "../phrases/certificate.ts";
 import { eventOfMany, eventText, lostText, refusalText } from "../phrases/events.ts";
 import { hintText } from "../phrases/reasons.ts";
 import { issuerOf } from "../phrases/phrase.ts";
@@ -226,7 +227,7 @@ export function causeText(findings: readonly Finding[], nowMs: number): Text {
   if (lead === undefined) return [];
   const clauses: Text[] = [];
   if (lead.code === "secret_lost" && lead.params.of === "many")
-    clauses.push(say`${lead.params.incident}`);
+    clauses.push(incidentText(lead.params));
   if (lead.code === "cluster_unreachable" && lead.params.code !== "cluster_unauthorized")
     clauses.push(say`${lead.params.message}`);
   if (lead.code === "audit_incomplete" && lead.params.of === "part")

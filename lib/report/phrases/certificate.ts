@@ -7,7 +7,7 @@ import type { FindingParams } from "../../finding/params.ts";
 import { shortened } from "../../plain.ts";
 import { instantOf } from "../../certificate/time.ts";
 import { hintText, reasonText } from "./reasons.ts";
-import { at, own, say } from "../part.ts";
+import { at, own, say, type Text } from "../part.ts";
 import { span } from "../text.ts";
 import {
   type AdvicePhrase,
@@ -70,6 +70,18 @@ function incidentAdvice(
           : "Restore them all before the next connection",
     own: restorable === count ? [] : say`${restorable} of ${count} can be restored.`,
   };
+}
+
+/** What took certificates, and between which audits. */
+export function incidentText({
+  incident,
+  fromMs,
+  untilMs,
+}: Pick<
+  Extract<FindingParams["secret_lost"], { of: "many" }>,
+  "incident" | "fromMs" | "untilMs"
+>): Text {
+  return say`${incident} between ${at(fromMs)} and ${at(untilMs)}`;
 }
 
 /** Of a pair that its node doesn't serve, since it has another name now. */
@@ -138,7 +150,7 @@ export const CERTIFICATE_PHRASES: Phrases<Codes> = {
       params.of === "many"
         ? say`${params.count}
           ${own(params.count === 1 ? "Secret with a certificate" : "Secrets with certificates")}
-          disappeared at once: ${params.incident}.`
+          disappeared at once: ${incidentText(params)}.`
         : say`Secret missing (last seen
           ${at(params.lastSeenMs)}).${own(params.parent === "unknown" ? " What it belonged to is unknown." : "")}`,
     leadsTo: lossLeadsTo("tailscale"),
