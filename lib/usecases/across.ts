@@ -11,7 +11,7 @@ import {
   partOf,
   unreadPart,
 } from "../finding/across.ts";
-import { CertkeepError, isCertkeepError } from "../error.ts";
+import { CertkeepError, isCertkeepError, orError } from "../error.ts";
 import type { StateStore } from "../ports/stores.ts";
 import type { StateDocument } from "../state/document.ts";
 import { NO_EVIDENCE, type Silence } from "../ratelimit/evidence.ts";
@@ -21,7 +21,7 @@ import {
   transparencyName,
 } from "../state/transparency.ts";
 import type { AuditPorts, JudgeKit } from "./audit/context.ts";
-import { loadState, loadTransparency, stateKeysIn } from "./states.ts";
+import { type LoadedTransparency, loadTransparency, readState, stateKeysIn } from "./states.ts";
 
 export type AcrossPorts = Pick<AuditPorts, "states" | "clock" | "wall" | "overrides"> & {
   readonly kit: Pick<JudgeKit, "issuers">;
@@ -67,9 +67,44 @@ export async function gatherAcross(
   const { states, clock, wall = clock } = ports;
   const atMs = clock.nowMs();
   const nowMs = Math.max(wall.nowMs(), atMs);
-  const gathering = new Gathering(states, known, { atMs, nowMs });
-  await gathering.readAll(visit);
-  const { parts, problems, searched } = gathering;
+  const problems: CertkeepError[] = [];
+  const parts = known.map((state) => partOf(state, atMs));
+  const failed = (error: unknown, cluster: string): void => {
+    if (!isCertkeepError(error)) throw error;
+    problems.push(error);
+    parts.push(unreadPart(cluster, error.code));
+  };
+  const addState = async (key: string): Promise<void> => {
+    try {
+      const loaded = await readState(states, key);
+      if (loaded === null) return;
+      // A copied document still counts once, as what it lies under.
+      const state = { ...loaded, cluster: key };
+      const part = partOf(state, atMs);
+      visit(state);
+      parts.push(part);
+    } catch (error) {
+      // A state of this format may still hold an instant that is none: that is damage as well.
+      failed(error instanceof RangeError ? invalidInstant(states, key) : error, key);
+    }
+  };
+  const addLogged = async (domain: string): Promise<void> => {
+    const loaded = await orError(loadTransparency(states, domain));
+    if (isCertkeepError(loaded)) problems.push(loaded);
+    if (loaded !== null) parts.push(loggedPart(domain, loaded, nowMs));
+  };
+  const names = await orError(states.names());
+  if (isCertkeepError(names)) failed(names, "all");
+  const all = isCertkeepError(names) ? [] : names;
+  const domains = all.flatMap((name) => transparencyDomain(name) ?? []);
+  const atHand = new Set(known.map(({ cluster }) => cluster));
+  const limit = pLimit(READS_AT_ONCE);
+  await Promise.all([
+    ...stateKeysIn(all)
+      .filter((key) => !atHand.has(key))
+      .map((key) => limit(addState, key)),
+    ...domains.map((domain) => limit(addLogged, domain)),
+  ]);
   const across = createAcross(
     parts.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)),
     {
@@ -77,87 +112,23 @@ export async function gatherAcross(
       overrides: ports.overrides ?? [],
       atMs,
       nowMs,
-      silences: silent(parts, searched),
+      silences: silent(parts, domains.length > 0),
       ...(shown === undefined ? {} : { shown }),
     },
   );
   return { across, problems };
 }
 
-class Gathering {
-  readonly parts: ClusterPart[];
-  readonly problems: CertkeepError[] = [];
-  /** Whether certificate logs were ever searched. */
-  searched = false;
-  readonly #states: StateStore;
-  readonly #known: ReadonlySet<string>;
-  readonly #times: { readonly atMs: number; readonly nowMs: number };
-
-  constructor(
-    states: StateStore,
-    known: readonly StateDocument[],
-    times: { readonly atMs: number; readonly nowMs: number },
-  ) {
-    this.#states = states;
-    this.#times = times;
-    this.#known = new Set(known.map(({ cluster }) => cluster));
-    this.parts = known.map((state) => partOf(state, times.atMs));
-  }
-
-  async readAll(visit: (state: StateDocument) => void): Promise<void> {
-    const limit = pLimit(READS_AT_ONCE);
-    try {
-      const names = await this.#states.names();
-      const domains = names.flatMap((name) => transparencyDomain(name) ?? []);
-      this.searched = domains.length > 0;
-      await Promise.all([
-        ...stateKeysIn(names)
-          .filter((key) => !this.#known.has(key))
-          .map((key) => limit(() => this.#readState(key, visit))),
-        ...domains.map((domain) => limit(() => this.#readLogged(domain))),
-      ]);
-    } catch (error) {
-      this.#failed(error, "all");
-    }
-  }
-
-  async #readState(key: string, visit: (state: StateDocument) => void): Promise<void> {
-    try {
-      const loaded = await loadState(this.#states, key);
-      if (loaded === null) return;
-      // A copied document still counts once, as what it lies under.
-      const state = { ...loaded.state, cluster: key };
-      const part = partOf(state, this.#times.atMs);
-      visit(state);
-      this.parts.push(part);
-    } catch (error) {
-      // A state of this format may still hold an instant that is none: that is damage as well.
-      const damaged = error instanceof RangeError;
-      this.#failed(damaged ? invalidInstant(this.#states, key) : error, key);
-    }
-  }
-
-  #failed(error: unknown, cluster: string): void {
-    if (!isCertkeepError(error)) throw error;
-    this.problems.push(error);
-    this.parts.push(unreadPart(cluster, error.code));
-  }
-
-  async #readLogged(domain: string): Promise<void> {
-    const nothing = unreadPart(transparencyName(domain), "");
-    try {
-      const loaded = await loadTransparency(this.#states, domain);
-      if (loaded === null) return;
-      const evidence = transparencyEvidence(loaded.document, this.#times.nowMs);
-      this.parts.push({ ...nothing, evidence });
-    } catch (error) {
-      if (!isCertkeepError(error)) throw error;
-      const { code: reason } = error;
-      const silences = [{ source: "ct", cluster: null, reason, sinceMs: null } as const];
-      this.problems.push(error);
-      this.parts.push({ ...nothing, evidence: { ...NO_EVIDENCE, silences } });
-    }
-  }
+function loggedPart(
+  domain: string,
+  loaded: LoadedTransparency | CertkeepError,
+  nowMs: number,
+): ClusterPart {
+  const nothing = unreadPart(transparencyName(domain), "");
+  if (!isCertkeepError(loaded))
+    return { ...nothing, evidence: transparencyEvidence(loaded.document, nowMs) };
+  const silence = { source: "ct", cluster: null, reason: loaded.code, sinceMs: null } as const;
+  return { ...nothing, evidence: { ...NO_EVIDENCE, silences: [silence] } };
 }
 
 function invalidInstant({ url }: StateStore, key: string): CertkeepError {

@@ -14,34 +14,20 @@ import { emptyState, formatState, type StateDocument } from "../state/document.t
 import { type ClusterIdentity, identityKey, notPinned, pinIdentity } from "../state/identity.ts";
 import { changeState, loadState, readState, stateName } from "./states.ts";
 
-/** The state of the same cluster under `key`; `null` where there is none, or it isn't certain. */
-async function stateOf(
-  states: StateStore,
-  key: string,
-  seen: ClusterIdentity,
-): Promise<StateDocument | null> {
-  const state = await readState(states, key);
-  const isSame = state !== null && state.identity?.uid != null && notPinned(state, seen) === null;
-  return isSame && state.removedAt === undefined ? state : null;
-}
-
 /**
  * The state that a cluster had before it was called `name`; `null` where it has one by that name
- * already. `others`: names that it may have had in certkeep.yaml.
+ * already.
  */
 export async function earlierState(
   states: StateStore,
   name: string,
   seen: ClusterIdentity,
   server: string,
-  others: readonly string[] = [],
 ): Promise<StateDocument | null> {
   if (seen.uid === null || (await readState(states, name)) !== null) return null;
-  for (const key of [identityKey(seen, server), ...others]) {
-    const state = await stateOf(states, key, seen);
-    if (state !== null) return state;
-  }
-  return null;
+  const state = await readState(states, identityKey(seen, server));
+  const isSame = state !== null && state.identity?.uid != null && notPinned(state, seen) === null;
+  return isSame && state.removedAt === undefined ? state : null;
 }
 
 export function renamed(state: StateDocument, name: string): StateDocument {

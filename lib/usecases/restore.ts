@@ -115,13 +115,8 @@ async function restoreFrom(
   ];
   const plan = planRestore(wanted, live, options, warnings);
   const denied = await deniedWrites(plan.writes, target.access);
-  const run = new RestoreRun(target, request, ports, {
-    source,
-    wanted,
-    live,
-    options,
-    plan,
-    denied,
+  const run = new RestoreRun({
+    ...{ target, request, ports, source, wanted, live, options, plan, denied },
   });
   if (request.mode !== "plan") await run.carryOut();
   return run;
@@ -185,6 +180,9 @@ function sawNothing({ state }: Source, { all, asOfMs }: RestoreRequest): boolean
 }
 
 interface Gathered {
+  readonly target: RestoreTarget;
+  readonly request: RestoreRequest;
+  readonly ports: RestorePorts;
   readonly source: Source;
   readonly wanted: readonly Wanted[];
   readonly live: LiveCluster;
@@ -194,26 +192,15 @@ interface Gathered {
 }
 
 class RestoreRun {
-  readonly #target: RestoreTarget;
-  readonly #request: RestoreRequest;
-  readonly #ports: RestorePorts;
-  readonly #gathered: Gathered;
+  readonly #run: Gathered;
   readonly #results: Results = new Map();
   readonly #events: string[] = [];
   #interrupted = false;
   #pinned = false;
 
-  constructor(
-    target: RestoreTarget,
-    request: RestoreRequest,
-    ports: RestorePorts,
-    gathered: Gathered,
-  ) {
-    this.#target = target;
-    this.#request = request;
-    this.#ports = ports;
-    this.#gathered = gathered;
-    for (const [write, message] of gathered.denied)
+  constructor(run: Gathered) {
+    this.#run = run;
+    for (const [write, message] of run.denied)
       for (const [index, { wanted, item }] of this.#tasks().entries())
         if (write.items.includes(index))
           this.#results.set(wanted, {
@@ -224,17 +211,17 @@ class RestoreRun {
   }
 
   #tasks(): ReturnType<typeof tasksOf> {
-    return tasksOf(this.#gathered.wanted, this.#gathered.plan);
+    return tasksOf(this.#run.wanted, this.#run.plan);
   }
 
   #stopped(): boolean {
-    return this.#ports.signal?.aborted === true;
+    return this.#run.ports.signal?.aborted === true;
   }
 
   #context(): WriteContext {
-    const { source, live, options } = this.#gathered;
-    const { writer } = this.#target;
-    const rehearse = this.#request.mode === "rehearse";
+    const { source, live, options } = this.#run;
+    const { writer } = this.#run.target;
+    const rehearse = this.#run.request.mode === "rehearse";
     const made = new Map<string, Promise<void>>();
     const makeNamespace = (name: string): Promise<void> => {
       const known =
@@ -248,23 +235,23 @@ class RestoreRun {
       live,
       options,
       source,
-      keeper: createReplacedKeeper(source, this.#target, this.#ports),
+      keeper: createReplacedKeeper(source, this.#run.target, this.#run.ports),
       recreate: {
-        target: this.#target,
-        ports: this.#ports,
-        recipients: recipientsOf(this.#target, this.#ports),
+        target: this.#run.target,
+        ports: this.#run.ports,
+        recipients: recipientsOf(this.#run.target, this.#run.ports),
         rehearse,
       },
-      ports: this.#ports,
+      ports: this.#run.ports,
       rehearse,
       makeNamespace,
     };
   }
 
   async carryOut(): Promise<void> {
-    const { source, plan, denied } = this.#gathered;
-    const { progress } = this.#ports;
-    if (this.#request.mode === "apply" && source.pin !== null) {
+    const { source, plan, denied } = this.#run;
+    const { progress } = this.#run.ports;
+    if (this.#run.request.mode === "apply" && source.pin !== null) {
       await source.pin();
       this.#pinned = true;
     }
@@ -294,18 +281,18 @@ class RestoreRun {
     const waiting = this.#tasks().flatMap(({ wanted, item }) =>
       item.rule === "later" && item.version !== null ? [wanted] : [],
     );
-    const { followMs } = this.#request;
-    if (followMs === null || waiting.length === 0 || this.#request.mode !== "apply") return;
+    const { followMs } = this.#run.request;
+    if (followMs === null || waiting.length === 0 || this.#run.request.mode !== "apply") return;
     if (this.#stopped()) {
       this.#interrupted = true;
       return;
     }
-    this.#ports.progress.note(
+    this.#run.ports.progress.note(
       `Waiting up to ${spanPhrase(followMs)} for ${waiting.length} whose Secrets don't exist yet.`,
     );
     try {
       await follow(waiting, this.#results, {
-        target: this.#target,
+        target: this.#run.target,
         write: this.#context(),
         followMs,
         event: (message) => this.#event(message),
@@ -319,17 +306,17 @@ class RestoreRun {
 
   #event(message: string): void {
     this.#events.push(message);
-    this.#ports.progress.note(message);
+    this.#run.ports.progress.note(message);
   }
 
   report(): RestoreReport {
-    const { source, plan } = this.#gathered;
-    const planned = this.#request.mode === "plan";
+    const { source, plan } = this.#run;
+    const planned = this.#run.request.mode === "plan";
     return {
       cluster: source.target,
-      title: this.#target.title,
-      server: this.#target.server,
-      mode: this.#request.mode,
+      title: this.#run.target.title,
+      server: this.#run.target.server,
+      mode: this.#run.request.mode,
       warnings: plan.warnings,
       items: this.#tasks().map(
         ({ wanted, item }) =>
@@ -340,7 +327,7 @@ class RestoreRun {
       ),
       events: this.#events,
       interrupted: this.#interrupted,
-      nothingKnown: plan.items.length === 0 && !sawNothing(source, this.#request),
+      nothingKnown: plan.items.length === 0 && !sawNothing(source, this.#run.request),
       pinned: this.#pinned,
     };
   }

@@ -57,7 +57,6 @@ export async function composeDoctor(
     (chosen.includes(name) || (chosen.length === 0 && contextRef === null));
   return {
     configuration: file === null ? null : { file, trust },
-    chosen: chosen.length > 0,
     clusters: examined(settings, wanted, contexts, world),
     broken: await Promise.all(
       broken

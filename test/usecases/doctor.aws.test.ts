@@ -21,7 +21,6 @@ async function doctor(change: Partial<DoctorPorts>): Promise<readonly DoctorLine
   const faults = new Faults();
   return runDoctor({
     configuration: { file: "s3://bucket/certkeep.yaml", trust: "named" },
-    chosen: false,
     clusters: [],
     broken: [],
     identity: async () => null,

@@ -36,86 +36,57 @@ export async function readWanted(
   discovery: Discovery,
   tasks: ReadTasks,
 ): Promise<void> {
-  const { pages, single } = planReading(discovery);
-  const reading = new Reading(reader, discovery, tasks);
-  // A certificate's record names the account it was issued under, by the key that lies there.
-  await reading.readEach(single.filter(({ holdsAccounts }) => holdsAccounts));
-  for (const scope of pages) await reading.readPages(scope);
-  // What a page should have held and didn't may have changed its type, or be missing.
-  const missed = pages.length === 0 ? [] : reading.unreadTls();
-  await reading.readEach([...single.filter(({ holdsAccounts }) => !holdsAccounts), ...missed]);
-}
-
-class Reading {
-  readonly #reader: ClusterReader;
-  readonly #discovery: Discovery;
-  readonly #tasks: ReadTasks;
-  readonly #byName: ReadonlySet<string>;
-  readonly #total: number;
-  readonly #taken = new Set<string>();
-  readonly #takes = pLimit(TAKEN_AT_ONCE);
-  readonly #reads = pLimit(READS_AT_ONCE);
-  readonly #failures: unknown[] = [];
-  #timeouts = 0;
-
-  constructor(reader: ClusterReader, discovery: Discovery, tasks: ReadTasks) {
-    this.#reader = reader;
-    this.#discovery = discovery;
-    this.#tasks = tasks;
-    this.#byName = new Set(discovery.byName.map(secretKey));
-    this.#total = discovery.toRead.size + discovery.byName.length;
-  }
-
-  unreadTls(): Wanted[] {
-    return [...this.#discovery.toRead.values()].filter(
-      (wanted) => wanted.type === "kubernetes.io/tls" && !this.#taken.has(secretKey(wanted)),
-    );
-  }
-
-  async readPages(scope: Scope): Promise<void> {
-    await workThrough(this.#reader.listSecrets(scope), async (secret) => {
-      this.#tasks.signal?.throwIfAborted();
-      if (this.#discovery.toRead.has(secretKey(secret))) await this.#take(secret);
-    });
-  }
-
-  async readEach(all: readonly Wanted[]): Promise<void> {
-    const once = new Map(all.map((wanted) => [secretKey(wanted), wanted]));
-    await Promise.all(
-      [...once].map(([key, wanted]) => this.#reads(() => this.#readOne(key, wanted))),
-    );
-    if (this.#failures.length > 0) throw this.#failures[0];
-  }
-
-  async #readOne(key: string, { namespace, name }: Wanted): Promise<void> {
-    if (this.#failures.length > 0) return;
+  const { toRead, byName } = discovery;
+  const named = new Set(byName.map(secretKey));
+  const taken = new Set<string>();
+  const [takes, reads] = [pLimit(TAKEN_AT_ONCE), pLimit(READS_AT_ONCE)];
+  const failures: unknown[] = [];
+  let timeouts = 0;
+  const take = async (secret: Secret): Promise<void> => {
+    const key = secretKey(secret);
+    if (taken.has(key)) return;
+    taken.add(key);
+    await takes(() => tasks.take(key, secret));
+    tasks.step(taken.size, toRead.size + byName.length);
+  };
+  const readOne = async ([key, { namespace, name }]: [string, Wanted]): Promise<void> => {
+    if (failures.length > 0) return;
     try {
-      this.#tasks.signal?.throwIfAborted();
-      if (this.#byName.has(key)) {
-        const stamp = await this.#reader.getStamp(namespace, name);
-        if (stamp !== null && this.#tasks.unchanged(key, stamp)) return;
-      }
-      const secret = await this.#reader.getSecret(namespace, name);
-      if (secret !== null) await this.#take(secret);
-      else this.#tasks.absent(key);
+      tasks.signal?.throwIfAborted();
+      const stamp = named.has(key) ? await reader.getStamp(namespace, name) : null;
+      if (stamp !== null && tasks.unchanged(key, stamp)) return;
+      const secret = await reader.getSecret(namespace, name);
+      if (secret !== null) await take(secret);
+      else tasks.absent(key);
     } catch (error) {
-      if (isCertkeepError(error, "cluster_timeout")) this.#timeouts += 1;
+      const isTimeout = isCertkeepError(error, "cluster_timeout");
+      if (isTimeout) timeouts += 1;
       if (
         isCertkeepError(error, "cluster_forbidden", "cluster_answer_invalid") ||
-        (isCertkeepError(error, "cluster_timeout") && this.#timeouts < TIMEOUTS_AT_MOST)
+        (isTimeout && timeouts < TIMEOUTS_AT_MOST)
       )
-        this.#tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
-      else this.#failures.push(error);
+        tasks.unread({ scope: `Secret ${key}`, code: error.code, message: error.message });
+      else failures.push(error);
     }
-  }
-
-  async #take(secret: Secret): Promise<void> {
-    const key = secretKey(secret);
-    if (this.#taken.has(key)) return;
-    this.#taken.add(key);
-    await this.#takes(() => this.#tasks.take(key, secret));
-    this.#tasks.step(this.#taken.size, this.#total);
-  }
+  };
+  const readEach = async (all: readonly Wanted[]): Promise<void> => {
+    await reads.map(new Map(all.map((wanted) => [secretKey(wanted), wanted])), readOne);
+    if (failures.length > 0) throw failures[0];
+  };
+  const { pages, single } = planReading(discovery);
+  // A certificate's record names the account it was issued under, by the key that lies there.
+  await readEach(single.filter(({ holdsAccounts }) => holdsAccounts));
+  for (const scope of pages)
+    await workThrough(reader.listSecrets(scope), async (secret) => {
+      tasks.signal?.throwIfAborted();
+      if (toRead.has(secretKey(secret))) await take(secret);
+    });
+  // What a page should have held and didn't may have changed its type, or be missing.
+  const missed = [...toRead.values()].filter(
+    (wanted) => wanted.type === "kubernetes.io/tls" && !taken.has(secretKey(wanted)),
+  );
+  const others = single.filter(({ holdsAccounts }) => !holdsAccounts);
+  await readEach([...others, ...(pages.length === 0 ? [] : missed)]);
 }
 
 /** A page of TLS Secrets is worth reading where at least this share of it is wanted. */

@@ -58,8 +58,6 @@ export interface DoctorPorts {
     readonly file: string;
     readonly trust: "named" | "user" | "approved";
   } | null;
-  /** The doctor was asked about some clusters alone. */
-  readonly chosen: boolean;
   readonly clusters: readonly ExaminedCluster[];
   readonly broken: readonly {
     readonly name: string;

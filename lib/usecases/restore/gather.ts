@@ -97,7 +97,7 @@ export async function choose(
     ]),
   );
   const select = (copies: Readonly<Record<string, KnownCopy>>): Selected =>
-    selectCopies(source.state, copies, { ...request, standby: request.standby });
+    selectCopies(source.state, copies, request);
   let copies = recorded;
   let selected = select(copies);
   let problems: readonly string[] = [];

@@ -101,58 +101,19 @@ export async function reviewAccess(
   context: ObserveContext,
   done: (part: AccessRead) => void,
 ): Promise<void> {
-  const { nowMs, before } = context;
-  const asked = writers.filter(({ shape }) => VERBS[shape].length > 0);
-  const questions = questionsOf(asked, pods, before.access);
-  const due = questions
-    .filter(({ last, writer }) => last === null || !isFresh(last, writer, nowMs))
-    .toSorted((a, b) => (a.last?.atMs ?? 0) - (b.last?.atMs ?? 0));
-  done({ looks: [], answers: questions.flatMap(({ last }) => last ?? []) });
-  const reviews = new Reviews(context, (answer) => done({ looks: [], answers: [answer] }));
-  // Who may not ask is refused each question: one shows it.
-  const [first, ...others] = due.slice(0, MAX_ASKED);
-  if (first !== undefined) await reviews.ask(first);
-  const limit = pLimit(ASKS_AT_ONCE);
-  await Promise.all(others.map((question) => limit(() => reviews.ask(question))));
-  for (const { writer } of due.slice(MAX_ASKED)) reviews.note(writer.namespace, "too_much");
-  for (const writer of asked)
-    reviews.note(writer.namespace, accountOf(writer, pods) === null ? "no_pod" : null);
-  done({
-    looks: [...reviews.codes].map(([namespace, code]) => {
-      const unread = code === "no_pod" ? "Secrets whose pods aren't found" : null;
-      return statusOf(context, "access", namespace, { code, unread });
-    }),
-    answers: [],
-  });
-}
-
-class Reviews {
+  const { diagnosis, nowMs, before, signal } = context;
   /** Per namespace the first reason for which not all was answered. */
-  readonly codes = new Map<string, string | null>();
-  readonly #context: ObserveContext;
-  readonly #answered: (answer: AccessAnswer) => void;
-  #refused = false;
-
-  constructor(context: ObserveContext, answered: (answer: AccessAnswer) => void) {
-    this.#context = context;
-    this.#answered = answered;
-  }
-
-  note(namespace: string, code: string | null): void {
-    this.codes.set(namespace, this.codes.get(namespace) ?? code);
-  }
-
-  async ask({ writer, account, assumed, verb, last }: Question): Promise<void> {
-    const { diagnosis, nowMs, signal } = this.#context;
+  const codes = new Map<string, string | null>();
+  const note = (namespace: string, code: string | null): void =>
+    void codes.set(namespace, codes.get(namespace) ?? code);
+  let isRefused = false;
+  const ask = async ({ writer, account, assumed, verb, last }: Question): Promise<void> => {
     const { namespace, secret } = writer;
-    if (this.#refused || signal.aborted)
-      return this.note(namespace, this.#refused ? "forbidden" : "timeout");
+    if (isRefused || signal.aborted) return note(namespace, isRefused ? "forbidden" : "timeout");
     try {
-      const { allowed, reason } = await diagnosis.reviewAccess(
-        { namespace, secret, account, verb },
-        signal,
-      );
-      this.#answered({
+      const question = { namespace, secret, account, verb };
+      const { allowed, reason } = await diagnosis.reviewAccess(question, signal);
+      const answer = {
         secret: writer.key,
         account: userOf(namespace, account),
         verb,
@@ -161,11 +122,30 @@ class Reviews {
         reason: sampleOf(reason),
         sinceMs: last !== null && last.allowed === allowed ? last.sinceMs : nowMs,
         atMs: nowMs,
-      });
+      };
+      done({ looks: [], answers: [answer] });
     } catch (error) {
       const code = statusCode(error);
-      if (code === "forbidden") this.#refused = true;
-      this.codes.set(namespace, code);
+      if (code === "forbidden") isRefused = true;
+      codes.set(namespace, code);
     }
-  }
+  };
+  const asked = writers.filter(({ shape }) => VERBS[shape].length > 0);
+  const questions = questionsOf(asked, pods, before.access);
+  const due = questions
+    .filter(({ last, writer }) => last === null || !isFresh(last, writer, nowMs))
+    .toSorted((a, b) => (a.last?.atMs ?? 0) - (b.last?.atMs ?? 0));
+  done({ looks: [], answers: questions.flatMap(({ last }) => last ?? []) });
+  // Who may not ask is refused each question: one shows it.
+  const [first, ...others] = due.slice(0, MAX_ASKED);
+  if (first !== undefined) await ask(first);
+  await pLimit(ASKS_AT_ONCE).map(others, ask);
+  for (const { writer } of due.slice(MAX_ASKED)) note(writer.namespace, "too_much");
+  for (const writer of asked)
+    note(writer.namespace, accountOf(writer, pods) === null ? "no_pod" : null);
+  const looks = [...codes].map(([namespace, code]) => {
+    const unread = code === "no_pod" ? "Secrets whose pods aren't found" : null;
+    return statusOf(context, "access", namespace, { code, unread });
+  });
+  done({ looks, answers: [] });
 }
