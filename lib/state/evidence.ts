@@ -7,6 +7,7 @@
  * what can't be understood is counted as unread. What the records show isn't stored twice: the
  * history holds what they no longer show.
  */
+import * as z from "zod/mini";
 import { parseMsOrNull } from "../certificate/time.ts";
 import {
   boundEvidence,
@@ -18,13 +19,71 @@ import {
   type Unread,
 } from "../ratelimit/evidence.ts";
 import { formatHistory, parseHistory } from "../ratelimit/history.ts";
-import { createIssuance, type Issuance, type Sighting } from "../ratelimit/issuance.ts";
+import {
+  createIssuance,
+  type Issuance,
+  type Sighting,
+  SOURCE_KINDS,
+} from "../ratelimit/issuance.ts";
 import { boundClaims } from "../ratelimit/log/claims.ts";
 import { forgettingMs } from "./ahead.ts";
 import type { CertificateRecord, CopyRecord, SecretRecord, StateDocument } from "./document.ts";
 import { heldIn, lostRecord, secretEntries, standingRecord } from "./secrets.ts";
-import { parseCoverage, parseRefusals, parseSilences, parseUnread } from "./sources.ts";
+import { validEntries } from "./validate.ts";
 import { type Fields, fieldsOf } from "../untrusted.ts";
+
+/** Entries of one kind looked at. */
+const MAX_ENTRIES = 10_000;
+const MAX_TEXT = 1_024;
+/** ECMAScript's last instant, ms since the epoch. */
+const LAST_MS = 8_640_000_000_000_000;
+
+const textSchema = z.string().check(z.maxLength(MAX_TEXT));
+const instantSchema = z.number().check(z.int(), z.minimum(-LAST_MS), z.maximum(LAST_MS));
+const sourceSchema = z.enum(SOURCE_KINDS);
+const kindSchema = z.enum(["set", "domain"]);
+
+const coverageSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
+  issuer: textSchema,
+  scope: z.union([
+    z.object({ kind: z.literal("all") }),
+    z.object({ kind: kindSchema, key: textSchema }),
+  ]),
+  fromMs: instantSchema,
+  untilMs: instantSchema,
+});
+const refusalSchema = z.object({
+  issuer: textSchema,
+  kind: kindSchema,
+  key: textSchema,
+  retryAtMs: instantSchema,
+  seenAtMs: instantSchema,
+  cluster: textSchema,
+  where: textSchema,
+  burst: z.nullable(z.number().check(z.int(), z.positive())),
+});
+const silenceSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
+  reason: textSchema,
+  sinceMs: z.nullable(instantSchema),
+});
+const unreadSchema = z.object({
+  source: sourceSchema,
+  cluster: z.nullable(textSchema),
+  count: z.number().check(z.int(), z.positive()),
+  untilMs: z.nullable(instantSchema),
+});
+
+/**
+ * What sources left in a state besides issuances; an entry that isn't one is dropped. That only
+ * narrows what is claimed, except for a refusal, which another source then has to report.
+ */
+function entriesOf<T>(schema: z.ZodMiniType<T>, value: unknown): readonly T[] {
+  return validEntries(schema, value, MAX_ENTRIES);
+}
 
 /**
  * Replaced issuances kept of one cluster: 10,000 certificates renewed every 60 days leave 25,000 in
@@ -129,21 +188,21 @@ class Collected {
 
 /** Refusals (429) that the cluster's own logs report. */
 export function storedRefusals(state: StateDocument): readonly Refusal[] {
-  return parseRefusals(fieldsOf(state.evidence)["refusals"]);
+  return entriesOf(refusalSchema, fieldsOf(state.evidence)["refusals"]);
 }
 
 /** What was stored besides the records. */
 function storedEvidence(state: StateDocument): Evidence {
-  const stored = fieldsOf(state.evidence);
-  const { issuances, unread } = parseHistory(stored["issuances"], state.cluster);
+  const { issuances: history, coverage, refusals, silences, unread } = fieldsOf(state.evidence);
+  const known = parseHistory(history, state.cluster);
   return mergeEvidence(
-    { ...NO_EVIDENCE, issuances, unread },
+    { ...NO_EVIDENCE, ...known },
     {
-      ...NO_EVIDENCE,
-      coverage: parseCoverage(stored["coverage"]),
-      refusals: parseRefusals(stored["refusals"]),
-      silences: parseSilences(stored["silences"]),
-      unread: parseUnread(stored["unread"]),
+      issuances: [],
+      coverage: entriesOf(coverageSchema, coverage),
+      refusals: entriesOf(refusalSchema, refusals),
+      silences: entriesOf(silenceSchema, silences),
+      unread: entriesOf(unreadSchema, unread),
     },
   );
 }

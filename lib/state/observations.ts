@@ -24,7 +24,8 @@ import {
   type SourceStatus,
   sourceStatus,
 } from "./signals.ts";
-import { isRecord } from "../untrusted.ts";
+import { fieldsOf, isRecord } from "../untrusted.ts";
+import { validEntries } from "./validate.ts";
 
 interface Kinds {
   looks: SourceStatus;
@@ -117,18 +118,13 @@ function ofKinds(listOf: <K extends Kind>(kind: K) => readonly Kinds[K][]): Obse
 
 export const NO_OBSERVATIONS: Observations = ofKinds(() => []);
 
-function parseList<T>({ schema, most }: Rules<T>, value: unknown): T[] {
-  if (!Array.isArray(value)) return [];
-  return value.slice(0, most).flatMap((entry: unknown) => {
-    const parsed = z.safeParse(schema, entry);
-    return parsed.success ? [parsed.data] : [];
-  });
-}
-
 /** Total: what isn't an observation is dropped. */
 export function parseObservations(value: unknown): Observations {
-  const stored = isRecord(value) ? value : {};
-  return ofKinds((kind) => parseList(RULES[kind], stored[kind]));
+  const stored = fieldsOf(value);
+  return ofKinds((kind) => {
+    const { schema, most } = RULES[kind];
+    return validEntries(schema, stored[kind], most);
+  });
 }
 
 /** What other sources reported to a state. */

@@ -9,7 +9,7 @@
  * Reads a document of a state store. Total: any other text gives a problem that names the place.
  */
 import * as z from "zod/mini";
-import { fieldsOf, jsonOf } from "../untrusted.ts";
+import { fieldsOf, jsonOf, listOf } from "../untrusted.ts";
 
 type Validator = (value: unknown) => boolean;
 
@@ -171,4 +171,14 @@ export function readDocument<T>(
         : issue.path.map(String).join("."),
     found: issue?.message ?? "another shape",
   };
+}
+
+/** The entries of a list that are what the schema describes, of its first `most`; total. */
+export function validEntries<T>(schema: z.ZodMiniType<T>, value: unknown, most: number): T[] {
+  return listOf(value)
+    .slice(0, most)
+    .flatMap((entry) => {
+      const parsed = z.safeParse(schema, entry);
+      return parsed.success ? [parsed.data] : [];
+    });
 }
