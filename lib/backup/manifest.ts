@@ -15,7 +15,7 @@ import {
   isLabelValue,
   MAX_LABELS,
 } from "../secret/allowlist.ts";
-import { decodeBase64 } from "../secret/base64.ts";
+import { decodeBase64 } from "../encoding.ts";
 import { isShape, OPAQUE_TYPE, type Shape, TLS_TYPE } from "../secret/shapes.ts";
 import {
   asObject,

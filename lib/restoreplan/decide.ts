@@ -3,7 +3,7 @@
  * Pure.
  */
 import { accountFieldName } from "../secret/allowlist.ts";
-import { decodeBase64 } from "../secret/base64.ts";
+import { decodeBase64 } from "../encoding.ts";
 import { LABEL, pairForm, TLS_TYPE } from "../secret/shapes.ts";
 import { accountNotes, decideAccount, usesOf, type AccountDecision } from "./account.ts";
 import { certificateName } from "./metadata.ts";

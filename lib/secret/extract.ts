@@ -13,7 +13,7 @@ import {
   pairFields,
   TLS_FIELD_BASE,
 } from "./allowlist.ts";
-import { decodeBase64 } from "./base64.ts";
+import { decodeBase64 } from "../encoding.ts";
 import {
   classify,
   type ClassifyOptions,

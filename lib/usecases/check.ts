@@ -12,7 +12,7 @@ import type { Verifier } from "../certificate/verifier.ts";
 import { issuerOf, type Issuer } from "../issuer/issuers.ts";
 import type { CheckResult } from "../report/check.ts";
 import { pick } from "../pick.ts";
-import { decodeBase64 } from "../secret/base64.ts";
+import { decodeBase64 } from "../encoding.ts";
 import { certManagerVerdict, isCertManagers } from "../secret/certmanager.ts";
 import { DEFAULT_CLASSIFY_OPTIONS, own, type Shape } from "../secret/shapes.ts";
 import { type DocumentReading, parseSecrets } from "../secret/document.ts";

@@ -3,7 +3,7 @@
  * puts it.
  */
 import { join } from "node:path";
-import { createOpener } from "../adapters/age/opener.ts";
+import { createOpener } from "../adapters/age/identity.ts";
 import { localPaths } from "../adapters/file/paths.ts";
 import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { createHash, createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { accountThumbprint } from "../../lib/secret/account.ts";
-import { decodeBase64 } from "../../lib/secret/base64.ts";
+import { decodeBase64 } from "../../lib/encoding.ts";
 import { DEFAULT_CLASSIFY_OPTIONS } from "../../lib/secret/shapes.ts";
 import { extract } from "../../lib/secret/extract.ts";
 import { parentObject } from "../../lib/secret/parent.ts";

@@ -4,7 +4,7 @@
  * operator lost its first ACME account key.
  */
 import { readFileSync } from "node:fs";
-import { createOpener } from "../../lib/adapters/age/opener.ts";
+import { createOpener } from "../../lib/adapters/age/identity.ts";
 import { createIssuer } from "../../lib/issuer/issuers.ts";
 import type { Opener } from "../../lib/ports/stores.ts";
 import type { PutObject } from "../fake-apiserver/api.ts";

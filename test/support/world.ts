@@ -2,8 +2,7 @@
  * A whole audit in a test: the fake API server as cluster, stores in memory, a CA of the test's own
  * as the issuer.
  */
-import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createOpener } from "../../lib/adapters/age/opener.ts";
+import { generateIdentity, createOpener } from "../../lib/adapters/age/identity.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { connect } from "../../lib/adapters/kubernetes/context.ts";
 import { parseKubeconfig } from "../../lib/adapters/kubernetes/kubeconfig.ts";

@@ -1,7 +1,6 @@
 /** Opening backups for real: what is good, what isn't, what has none; retiring and importing. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createOpener } from "../../lib/adapters/age/opener.ts";
+import { generateIdentity, createOpener } from "../../lib/adapters/age/identity.ts";
 import { isCertkeepError } from "../../lib/error.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
 import { createAuthority } from "../support/pki.ts";

@@ -1,7 +1,6 @@
 /** Sealing copies again: every one, resumable, verified, and nothing lost on the way. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { generateIdentity } from "../../lib/adapters/age/identity.ts";
-import { createOpener } from "../../lib/adapters/age/opener.ts";
+import { generateIdentity, createOpener } from "../../lib/adapters/age/identity.ts";
 import { createSealer } from "../../lib/adapters/age/sealer.ts";
 import { parseDocument } from "../../lib/backup/document.ts";
 import type { Opener } from "../../lib/ports/stores.ts";

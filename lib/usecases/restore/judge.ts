@@ -8,7 +8,7 @@ import { issuerOf } from "../../issuer/issuers.ts";
 import type { JudgedPair, LiveSecret } from "../../restoreplan/view.ts";
 import { accountThumbprint } from "../../secret/account.ts";
 import { accountFieldBase, allowedFields, pairFields } from "../../secret/allowlist.ts";
-import { decodeBase64 } from "../../secret/base64.ts";
+import { decodeBase64 } from "../../encoding.ts";
 import { extract } from "../../secret/extract.ts";
 import type { Secret } from "../../secret/secret.ts";
 import { pairForm, type Shape } from "../../secret/shapes.ts";

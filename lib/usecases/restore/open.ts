@@ -28,7 +28,7 @@ import type {
   UnusableCopy,
 } from "../../restoreplan/view.ts";
 import { accountThumbprint } from "../../secret/account.ts";
-import { decodeBase64 } from "../../secret/base64.ts";
+import { decodeBase64 } from "../../encoding.ts";
 import { isShape } from "../../secret/shapes.ts";
 import type { JudgeKit } from "../audit/context.ts";
 import { type CopyReader, planCodeOf } from "../copies.ts";

@@ -11,7 +11,7 @@ import type { PlanWarning } from "../../restoreplan/objection.ts";
 import type { SecretWrite } from "../../restoreplan/item.ts";
 import { isSecretOf, metadataToAdd, recreatedSecret } from "../../restoreplan/metadata.ts";
 import type { LiveSecret } from "../../restoreplan/view.ts";
-import { decodeBase64 } from "../../secret/base64.ts";
+import { decodeBase64 } from "../../encoding.ts";
 import { OPAQUE_TYPE } from "../../secret/shapes.ts";
 import type { RestorePorts, RestoreTarget } from "./context.ts";
 import type { LiveCluster } from "./live.ts";

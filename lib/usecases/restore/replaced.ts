@@ -11,7 +11,7 @@ import {
   keptLabels,
   pairFields,
 } from "../../secret/allowlist.ts";
-import { decodeBase64 } from "../../secret/base64.ts";
+import { decodeBase64 } from "../../encoding.ts";
 import { OPAQUE_TYPE, TLS_TYPE, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { backUp, type MadeBackup, noteBackup } from "../audit/backup.ts";

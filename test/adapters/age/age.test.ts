@@ -6,8 +6,8 @@ import {
   generateIdentity,
   type IdentityText,
   parseIdentities,
+  createOpener,
 } from "../../../lib/adapters/age/identity.ts";
-import { createOpener } from "../../../lib/adapters/age/opener.ts";
 import { createSealer } from "../../../lib/adapters/age/sealer.ts";
 import { CertkeepError, isCertkeepError } from "../../../lib/error.ts";
 
