@@ -4,7 +4,7 @@ import { approveConfig } from "../wiring/config.ts";
 import { composeInit } from "../wiring/init.ts";
 import { homeOf, shortPath } from "../wiring/path.ts";
 import { CertkeepError } from "../error.ts";
-import { commandLine, literal } from "../report/shell.ts";
+import { commandLine, literal } from "../report/command.ts";
 import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
 import { noteTo, writeJson, writeLine, type Io } from "./io.ts";

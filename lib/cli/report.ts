@@ -9,7 +9,8 @@ import { pageHtml } from "../report/html/page.ts";
 import { overviewText } from "../report/overview.ts";
 import { findingDocument } from "../report/phrases.ts";
 import { metricsText } from "../report/prometheus.ts";
-import { verdictText } from "../report/verdict.ts";
+import { itemsOf } from "../report/items.ts";
+import { titleIn, summaryText } from "../report/summary.ts";
 import { reportAll } from "../usecases/report.ts";
 import { tell, write, writeJson, writeLine, type Io } from "./io.ts";
 import {
@@ -67,7 +68,10 @@ async function report(io: Io, options: Options): Promise<void> {
   if (options.json === true)
     writeJson(io, SCHEMA, {
       at: formatMs(atMs),
-      verdict: verdictText(summaries, atMs),
+      verdict: summaryText(
+        summaries,
+        itemsOf({ findings, nameOf: titleIn(summaries), nowMs: atMs }),
+      ),
       clusters: summaries.map((one) => ({
         ...one,
         findings: one.findings.map(findingDocument),

@@ -4,7 +4,7 @@ import { composeRestore } from "../wiring/restore.ts";
 import { CertkeepError } from "../error.ts";
 import { FORCIBLE, isPlanCode, type PlanCode } from "../restoreplan/objection.ts";
 import { restoreCommand as commandFor } from "../report/command.ts";
-import type { CommandChange } from "../report/phrases/planremedy.ts";
+import type { CommandChange } from "../report/phrases/plan.ts";
 import { planText } from "../report/plan.ts";
 import { runRestore } from "../usecases/restore.ts";
 import {

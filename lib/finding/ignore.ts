@@ -1,6 +1,6 @@
 /** `ignore:` entries mute findings; how many is disclosed by every report. */
 import type { Finding } from "./finding.ts";
-import { matchesPattern } from "./pattern.ts";
+import { matchesPattern } from "./place.ts";
 
 export interface IgnoreEntry {
   readonly cluster?: string | undefined;

@@ -2,7 +2,7 @@
  * The report of an audit for a terminal: the verdict in one line, then what needs a person. Pure.
  */
 import type { Finding } from "../finding/finding.ts";
-import { sumTallies, type Tally } from "../finding/tally.ts";
+import { sumCounts, type Counts } from "../finding/counts.ts";
 import type { SourceStatus } from "../state/signals.ts";
 import { type BudgetLevel, rateLimitLines } from "./budgets.ts";
 import { type Item, itemsOf } from "./items.ts";
@@ -11,7 +11,7 @@ import { plain } from "../plain.ts";
 import { sourceText } from "./phrases/missing.ts";
 import { type CertificateRow, certificateTable } from "./rows.ts";
 import { count, type Page, wrap } from "./text.ts";
-import { backupsText, ignoredNotes, problemsText, sumOf } from "./verdict.ts";
+import { backupsText, ignoredNotes, problemsText, sumOf } from "./summary.ts";
 
 export interface AuditedCluster {
   readonly cluster: string;
@@ -20,7 +20,7 @@ export interface AuditedCluster {
   readonly complete: boolean;
   readonly scopes: readonly string[];
   readonly copies: { readonly made: number; readonly present: number };
-  readonly tally: Tally;
+  readonly tally: Counts;
   readonly findings: readonly Finding[];
   readonly ignored: number;
   readonly valuesRead: number;
@@ -94,7 +94,7 @@ function headLines(
   const [only] = clusters;
   const who = total === 1 && only !== undefined ? only.title : count(total, "cluster");
   const made = sumOf(clusters, ({ copies }) => copies.made);
-  const tally = sumTallies(clusters.map((one) => one.tally));
+  const tally = sumCounts(clusters.map((one) => one.tally));
   const incomplete = clusters.filter(({ complete }) => !complete).length;
   const parts = [
     [
@@ -116,7 +116,7 @@ function headLines(
   );
 }
 
-function newText(made: number, { backedUp }: Tally): string {
+function newText(made: number, { backedUp }: Counts): string {
   if (made === 0) return "";
   const keys =
     backedUp === 0

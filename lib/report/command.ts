@@ -3,16 +3,10 @@
  * `fitsCommand` takes is put in; where something doesn't fit there is no command.
  */
 import { formatMs } from "../certificate/time.ts";
-import {
-  type Action,
-  type ContextWords,
-  type RestoreAction,
-  type RestoreFunction,
-} from "../finding/action.ts";
+import type { Action, ContextWords, RestoreAction, RestoreFunction } from "../finding/action.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
 import type { RestartAction } from "../restoreplan/item.ts";
-import { commandLine, fitsCommand, literal, type Literal } from "./shell.ts";
 
 /**
  * The longest that a function may take. After a minute without an answer the AWS command line would
@@ -242,4 +236,49 @@ export function isOnlyExplained({ actions: [first] }: Finding): boolean {
 export function findingInvoke({ actions }: Finding): string | null {
   const invoke = actions.find(({ kind }) => kind === "invoke");
   return invoke === undefined ? null : commandOf(invoke);
+}
+
+/**
+ * Commands that are offered for pasting. Text from a cluster never becomes an instruction: a word
+ * is taken only if it consists of `[A-Za-z0-9._/*:=@-]` and a name begins with neither `-` nor `@`;
+ * `*` is single-quoted.
+ */
+const WORD = /^[A-Za-z0-9._/*:=@-]+$/;
+
+/** A word that certkeep itself chose, such as `restore` or `--apply`. */
+export interface Literal {
+  readonly literal: string;
+}
+
+export function literal(text: string): Literal {
+  return { literal: text };
+}
+
+export function fitsCommand(name: string): boolean {
+  return WORD.test(name) && !name.startsWith("-") && !name.startsWith("@");
+}
+
+function quote(word: string): string {
+  return word.includes("*") ? `'${word}'` : word;
+}
+
+/**
+ * `certkeep restore prod shop.example.ts.net`: literals are split at spaces and taken as they are,
+ * strings are names. `null` where a name doesn't fit: the caller then names the finding or the
+ * version instead.
+ */
+export function commandLine(...words: (Literal | string)[]): string | null {
+  const out: string[] = [];
+  for (const word of words) {
+    if (typeof word === "string") {
+      if (!fitsCommand(word)) return null;
+      out.push(quote(word));
+      continue;
+    }
+    for (const part of word.literal.split(" ")) {
+      if (!WORD.test(part)) return null;
+      out.push(quote(part));
+    }
+  }
+  return out.join(" ");
 }

@@ -8,15 +8,14 @@
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import { type Finding, sortFindings } from "../finding/finding.ts";
-import { matchesPattern } from "../finding/pattern.ts";
+import { matchesPattern } from "../finding/place.ts";
 import type { RouteRecord } from "../state/digest.ts";
 import { type Changes, changesSince, MAX_REMEMBERED } from "./digest/changes.ts";
 import { composeMessage } from "./digest/compose.ts";
 import type { IssuedNow, Message, MessageKind, Resolved } from "./digest/message.ts";
 import type { Text } from "./part.ts";
-import type { ClusterSummary } from "./summary.ts";
+import { type ClusterSummary, unregisteredNotes } from "./summary.ts";
 import { count, span } from "./text.ts";
-import { unregisteredNotes } from "./verdict.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

@@ -2,7 +2,7 @@
  * What alarms look at, out of the states: counts over all clusters, and the least of what runs out.
  * Pure; one state after the other.
  */
-import { unseenPlaces } from "../finding/tally.ts";
+import { unseenPlaces } from "../finding/counts.ts";
 import { parseMs } from "../certificate/time.ts";
 import { certificates } from "../state/certificates.ts";
 import { isOverdue, sinceAuditOrPin } from "../state/schedule.ts";

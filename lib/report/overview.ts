@@ -8,10 +8,19 @@ import { itemsOf } from "./items.ts";
 import { itemLines } from "./items/lines.ts";
 import { plainText, utcText } from "./part.ts";
 import { type CertificateRow, certificateTable } from "./rows.ts";
-import { allUpcoming, type ClusterSummary, titleIn } from "./summary.ts";
+import {
+  allUpcoming,
+  type ClusterSummary,
+  titleIn,
+  ignoredNotes,
+  SIGHTS,
+  summaryText,
+  sumOf,
+  totalOf,
+  unregisteredNotes,
+} from "./summary.ts";
 import { count, headedTable, type Page, section, wrap } from "./text.ts";
 import { plain } from "../plain.ts";
-import { ignoredNotes, SIGHTS, summaryText, sumOf, totalOf, unregisteredNotes } from "./verdict.ts";
 
 interface OverviewView extends Page {
   readonly summaries: readonly ClusterSummary[];

@@ -3,8 +3,7 @@ import type { ErrorParts } from "../error.ts";
 import { pinAction, restoreAction } from "../finding/action.ts";
 import type { Refusal } from "../restoreplan/successor.ts";
 import type { Mismatch, NotPinned, ShownIdentity } from "../state/identity.ts";
-import { commandOf, restoreCommand } from "./command.ts";
-import { commandLine, literal } from "./shell.ts";
+import { commandOf, restoreCommand, commandLine, literal } from "./command.ts";
 
 export interface Named {
   /** Name of the cluster, or the context that it was reached by. */

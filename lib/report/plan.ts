@@ -2,8 +2,8 @@
  * A restore's plan and its outcome for a terminal: a table, then what isn't simple, then what it
  * comes to, with the command that comes next. Pure.
  */
-import { restartCommand } from "./command.ts";
-import { itemTitle, planCodeText, whyText } from "./phrases/plan.ts";
+import { restartCommand, commandLine, literal } from "./command.ts";
+import { itemTitle, planCodeText, whyText, remedyOf, remedyText } from "./phrases/plan.ts";
 import {
   noteText,
   warningText,
@@ -11,7 +11,6 @@ import {
   servedText,
   revocationGapText,
 } from "./phrases/plannotes.ts";
-import { remedyOf, remedyText } from "./phrases/planremedy.ts";
 import { detailLines, reasonGroups } from "./planreasons.ts";
 import {
   planTable,
@@ -22,7 +21,6 @@ import {
   type ShownItem,
   type ShownOutcome,
 } from "./planview.ts";
-import { commandLine, literal } from "./shell.ts";
 import { codesOf, type PlanItem, savedIssuances } from "../restoreplan/item.ts";
 import type { PlanWarning } from "../restoreplan/objection.ts";
 import { capitalized, count, wrap } from "./text.ts";

@@ -5,9 +5,8 @@
 import type { PlanItem } from "../restoreplan/item.ts";
 import type { Note } from "../restoreplan/objection.ts";
 import { plain } from "../plain.ts";
-import { shortWhyText, whyText } from "./phrases/plan.ts";
+import { shortWhyText, whyText, remedyOf, remedyText } from "./phrases/plan.ts";
 import { noteText, restartText } from "./phrases/plannotes.ts";
-import { remedyOf, remedyText } from "./phrases/planremedy.ts";
 import {
   isToldByWord,
   isQuiet,

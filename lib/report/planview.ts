@@ -1,8 +1,7 @@
 /** A plan, or what became of it, as people are shown it: its rows as a table. */
 import type { PlanItem, Action, Now } from "../restoreplan/item.ts";
 import type { PlanWarning, PlanCode } from "../restoreplan/objection.ts";
-import { itemTitle } from "./phrases/plan.ts";
-import type { CommandChange } from "./phrases/planremedy.ts";
+import { itemTitle, type CommandChange } from "./phrases/plan.ts";
 import { count, some, type Style, tableLines } from "./text.ts";
 import { servedText } from "./phrases/plannotes.ts";
 

@@ -10,8 +10,7 @@ import { SEVERITIES } from "../finding/codes.ts";
 import { plainLines } from "../plain.ts";
 import type { BudgetLevel } from "./budgets.ts";
 import type { CertificateRow } from "./rows.ts";
-import type { ClusterSummary } from "./summary.ts";
-import { findingCount } from "./verdict.ts";
+import { type ClusterSummary, findingCount } from "./summary.ts";
 
 export interface MetricsInput {
   readonly summaries: readonly ClusterSummary[];

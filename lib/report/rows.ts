@@ -5,7 +5,7 @@
 import { parseMs, instantOf } from "../certificate/time.ts";
 import { type Severity, SEVERITIES } from "../finding/codes.ts";
 import type { Finding } from "../finding/finding.ts";
-import { hasBackup, unseenPlaces } from "../finding/tally.ts";
+import { hasBackup, unseenPlaces } from "../finding/counts.ts";
 import { certificates, type CertificateEntry, titleOf } from "../state/certificates.ts";
 import type { StateDocument } from "../state/document.ts";
 import { findingCommand } from "./command.ts";

@@ -10,7 +10,7 @@ import type { RestoreFunction } from "../finding/action.ts";
 import { clusterFindings, type FindingsView } from "../finding/cluster.ts";
 import type { Finding } from "../finding/finding.ts";
 import { applyIgnore, type IgnoreEntry } from "../finding/ignore.ts";
-import { tally, type Tally } from "../finding/tally.ts";
+import { countCertificates, type Counts } from "../finding/counts.ts";
 import type { StateDocument } from "../state/document.ts";
 import { countedOnce } from "../state/secrets.ts";
 import { gatherAcross } from "./across.ts";
@@ -46,7 +46,7 @@ export interface AuditReport {
 export interface AuditedTarget extends Omit<ClusterAudit, "findings"> {
   readonly findings: readonly Finding[];
   readonly ignored: readonly Finding[];
-  readonly tally: Tally;
+  readonly tally: Counts;
 }
 
 const CLUSTERS_AT_ONCE = 4;
@@ -173,7 +173,7 @@ function withFindings(
     state.replacedBy === null
       ? clusterFindings(state, view, first === undefined ? audit.findings : undefined)
       : applyIgnore(audit.findings, ignore, atMs);
-  const counts = tally(state, [...said, ...ignored], atMs);
+  const counts = countCertificates(state, [...said, ...ignored], atMs);
   return { ...audit, state, findings: said, ignored, tally: counts };
 }
 

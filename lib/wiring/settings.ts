@@ -16,7 +16,7 @@ import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { RegisteredCluster, Registry, SecretValues } from "../ports/registry.ts";
 import type { BlobStore, StateStore } from "../ports/stores.ts";
 import type { Bearer } from "../rbac/table.ts";
-import { commandLine, literal } from "../report/shell.ts";
+import { commandLine, literal } from "../report/command.ts";
 import { awsWorld, openBlobs, openRegistry, openStates, secretValues } from "./aws.ts";
 import { composeConfig, type ConfigWorld, ownTexts } from "./config.ts";
 import { readRegistry, type Reach } from "./registry.ts";

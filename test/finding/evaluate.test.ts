@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatMs, parseMs } from "../../lib/certificate/time.ts";
 import { evaluateState } from "../../lib/finding/evaluate.ts";
-import { tally } from "../../lib/finding/tally.ts";
+import { countCertificates } from "../../lib/finding/counts.ts";
 import type { SecretRecord, StateDocument } from "../../lib/state/document.ts";
 import { certificate, copy, NOW, NOW_MS, secret, state } from "./fixture.ts";
 import { commandOf } from "../../lib/report/command.ts";
@@ -344,7 +344,7 @@ describe("findings of a state", () => {
       ["cluster_unreachable", null],
       ["expiring", "2026-11-22T12:00:00Z"],
     ]);
-    expect(tally(unreachable, findings, at)).toMatchObject({
+    expect(countCertificates(unreachable, findings, at)).toMatchObject({
       certificates: 1,
       ok: 0,
       unknown: 1,

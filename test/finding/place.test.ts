@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bareName, isMeant } from "../../lib/finding/place.ts";
+import { bareName, isMeant, matchesPattern } from "../../lib/finding/place.ts";
+import fc from "fast-check";
 
 describe("a name that a person typed", () => {
   it.each([
@@ -27,5 +28,39 @@ describe("a name that a person typed", () => {
     expect(meant.filter((typed) => isMeant(typed, texts))).toEqual(meant);
     const others = ["bucher.example", "web", "example."];
     expect(others.filter((typed) => isMeant(typed, texts))).toEqual([]);
+  });
+});
+
+describe("matchesPattern", () => {
+  it.each([
+    ["shop", "shop", true],
+    ["shop", "shop2", false],
+    ["shop-*", "shop-eu", true],
+    ["shop-*", "shop", false],
+    ["*", "", true],
+    ["*.example.com", "a.b.example.com", true],
+    ["a*b*c", "a1b2c", true],
+    ["a*b*c", "acb", false],
+    ["ab*ba", "aba", false],
+    ["a**b", "ab", true],
+    ["Shop", "shop", false],
+    [".*", "shop", false],
+  ])("%s and %s: %s", (pattern, text, expected) => {
+    expect(matchesPattern(pattern, text)).toBe(expected);
+  });
+
+  it("says what a regular expression of the same meaning says", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 12 });
+    fc.assert(
+      fc.property(
+        text,
+        fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 12 }),
+        (pattern, subject) => {
+          expect(matchesPattern(pattern, subject)).toBe(
+            new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(subject),
+          );
+        },
+      ),
+    );
   });
 });

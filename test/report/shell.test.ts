@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandLine, fitsCommand, literal } from "../../lib/report/shell.ts";
+import { commandLine, fitsCommand, literal } from "../../lib/report/command.ts";
 
 let folder: string;
 

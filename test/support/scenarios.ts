@@ -7,7 +7,7 @@ import { formatMs } from "../../lib/certificate/time.ts";
 import { type Across, createAcross, partOf } from "../../lib/finding/across.ts";
 import { clusterFindings } from "../../lib/finding/cluster.ts";
 import type { Finding } from "../../lib/finding/finding.ts";
-import { tally } from "../../lib/finding/tally.ts";
+import { countCertificates } from "../../lib/finding/counts.ts";
 import { HOUR_MS } from "../../lib/ratelimit/limit.ts";
 import { type BudgetLevel, budgetLevels } from "../../lib/report/budgets.ts";
 import type { AuditedCluster } from "../../lib/report/audit.ts";
@@ -83,7 +83,7 @@ function scenario(states: readonly StateDocument[], nowMs = NOW_MS): Scenario {
         complete: one.audit?.complete === true,
         scopes: ["all namespaces"],
         copies: { made: 0, present: Object.keys(one.copies).length },
-        tally: tally(one, said, nowMs),
+        tally: countCertificates(one, said, nowMs),
         findings: said,
         ignored: 0,
         valuesRead: 3,

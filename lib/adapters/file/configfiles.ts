@@ -12,7 +12,7 @@ import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { CertkeepError } from "../../error.ts";
-import { commandLine, literal } from "../../report/shell.ts";
+import { commandLine, literal } from "../../report/command.ts";
 import { plain } from "../../plain.ts";
 import { MAX_BYTES as MAX_CONFIG_BYTES } from "../../config/yaml.ts";
 import { READING, readFileAtMost, readOpened } from "../readfile.ts";

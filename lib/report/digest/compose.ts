@@ -1,11 +1,10 @@
 /** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
 import { type Text, instantParts, own, say, sentence, someNames } from "../part.ts";
-import { sumOf, ignoredNotes } from "../verdict.ts";
+import { sumOf, ignoredNotes, titleIn } from "../summary.ts";
 import { fleetText, namesOf, resolvedNotices } from "./fleet.ts";
 import type { Message, MessageInput, Notice } from "./message.ts";
 import { type Item, type ItemEvent, itemsOf } from "../items.ts";
 import { eventTitle, figuresOf } from "../items/say.ts";
-import { titleIn } from "../summary.ts";
 import { count } from "../text.ts";
 
 export function composeMessage(input: MessageInput): Message {

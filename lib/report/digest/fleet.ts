@@ -2,9 +2,8 @@
 import { parseMsOrNull } from "../../certificate/time.ts";
 import { itemsOf } from "../items.ts";
 import { own, type Part, say, someNames, type Text } from "../part.ts";
-import { type ClusterSummary, titleIn } from "../summary.ts";
+import { type ClusterSummary, titleIn, countsText } from "../summary.ts";
 import { count } from "../text.ts";
-import { countsText } from "../verdict.ts";
 import type { IssuedNow, Notice, Resolved } from "./message.ts";
 
 const HOUR_MS = 3_600_000;

@@ -5,12 +5,17 @@ import { registersFirst, type RestoreAction, restoreAction } from "../../finding
 import { isNeeded } from "../phrases/missing.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
 import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
-import { commandOf, findingCommand, isOnlyExplained, restoreCommand } from "../command.ts";
+import {
+  commandOf,
+  findingCommand,
+  isOnlyExplained,
+  restoreCommand,
+  fitsCommand,
+} from "../command.ts";
 import { shortText } from "../part.ts";
 import { adviceOf, adviceText } from "../phrases.ts";
 import { advisedPhrase } from "../phrases/advised.ts";
 import { measureDocument } from "../phrases/measures.ts";
-import { fitsCommand } from "../shell.ts";
 import { type Page, paragraph } from "../text.ts";
 import { clusterName, type ExplainedPlace, type Explanation } from "./explanation.ts";
 

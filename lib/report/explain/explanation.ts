@@ -1,7 +1,7 @@
 /** All that is known of one name, as data. */
 import type { Across } from "../../finding/across.ts";
 import type { Finding } from "../../finding/finding.ts";
-import type { Tally } from "../../finding/tally.ts";
+import type { Counts } from "../../finding/counts.ts";
 import type { CertkeepError } from "../../error.ts";
 import type { Diagnosis } from "../../diagnosis/cause.ts";
 import type { Advice } from "../../ratelimit/advice.ts";
@@ -51,7 +51,7 @@ export interface Explanation {
   readonly atMs: number;
   readonly places: readonly ExplainedPlace[];
   readonly accounts: readonly ExplainedAccount[];
-  readonly clusters: readonly { readonly state: StateDocument; readonly tally: Tally }[];
+  readonly clusters: readonly { readonly state: StateDocument; readonly tally: Counts }[];
   readonly findings: readonly Finding[];
   readonly ignored: number;
   /** Of each set and cluster; of a cluster those alone that need a cause. */

@@ -11,9 +11,16 @@ import { type Item, type ItemEvent, itemsOf } from "../items.ts";
 import { eventTitle, figuresOf } from "../items/say.ts";
 import { instantParts, own, say, type Text, utcText, sentence } from "../part.ts";
 import type { CertificateRow } from "../rows.ts";
-import { type ClusterSummary, titleIn } from "../summary.ts";
+import {
+  type ClusterSummary,
+  titleIn,
+  ignoredNotes,
+  SIGHTS,
+  summaryText,
+  sumOf,
+  unregisteredNotes,
+} from "../summary.ts";
 import { count } from "../text.ts";
-import { ignoredNotes, SIGHTS, summaryText, sumOf, unregisteredNotes } from "../verdict.ts";
 import { certificateSection, tableData } from "./certificates.ts";
 import { cspHash, html, scriptJson } from "./escape.ts";
 import { SCRIPT } from "./script.ts";

@@ -7,11 +7,10 @@ import {
 } from "../../finding/action.ts";
 import { type Finding, findingRef, labelOf } from "../../finding/finding.ts";
 import type { ItemFix, ItemMore, ItemSubject } from "../items.ts";
-import { commandOf, invokeRestore, restoreCommand } from "../command.ts";
+import { commandOf, invokeRestore, restoreCommand, fitsCommand } from "../command.ts";
 import { rankOf } from "./merge.ts";
 import { own, say, type Text } from "../part.ts";
 import { adviceOf } from "../phrases.ts";
-import { fitsCommand } from "../shell.ts";
 
 /** More names than this are restored by `--all`. */
 const MOST_NAMES = 4;

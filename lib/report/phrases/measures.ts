@@ -1,7 +1,6 @@
 /** What to do about a cause, in words and as a command where there is one. */
-import { commandLine, literal } from "../shell.ts";
+import { commandLine, literal, commandOf } from "../command.ts";
 import type { Measure } from "../../diagnosis/cause.ts";
-import { commandOf } from "../command.ts";
 import { own, plainText, say, type Text } from "../part.ts";
 
 /** Those whose words hold for any certificate. */

@@ -3,7 +3,7 @@
  * finished concludes nothing about what is missing: its namespaces aren't covered.
  */
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import { matchesPattern } from "../../finding/pattern.ts";
+import { matchesPattern } from "../../finding/place.ts";
 import type { Presence, Scope } from "../../ports/cluster.ts";
 import { classify, type ClassifyOptions, own } from "../../secret/shapes.ts";
 import { secretKey, type SecretMeta } from "../../secret/secret.ts";

@@ -1,6 +1,6 @@
 /** Which cluster answers, which state it has, and whether it is the one that is pinned there. */
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import { matchesPattern } from "../../finding/pattern.ts";
+import { matchesPattern } from "../../finding/place.ts";
 import { notAuditedParts } from "../../report/pinning.ts";
 import type { StateStore } from "../../ports/stores.ts";
 import { emptyState, type StateDocument } from "../../state/document.ts";

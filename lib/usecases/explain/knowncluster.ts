@@ -8,7 +8,7 @@ import {
   isStale,
 } from "../../finding/cluster.ts";
 import { lastSeenOf } from "../../finding/reach.ts";
-import { tally } from "../../finding/tally.ts";
+import { countCertificates } from "../../finding/counts.ts";
 import type { Across } from "../../finding/across.ts";
 import type { ExplainedPlace, Explanation } from "../../report/explain/explanation.ts";
 import { recordedPlanner, type RecordedPlanner } from "../../restoreplan/recorded.ts";
@@ -58,7 +58,7 @@ export class KnownCluster {
     const stale = isStale(this.state, this.#view);
     return {
       state: this.state,
-      tally: tally(this.state, [...said, ...ignored], this.#view.atMs, stale),
+      tally: countCertificates(this.state, [...said, ...ignored], this.#view.atMs, stale),
     };
   }
 

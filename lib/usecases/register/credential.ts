@@ -12,7 +12,7 @@ import {
   tokenSecret,
 } from "../../rbac/manifest.ts";
 import type { Bearer } from "../../rbac/table.ts";
-import { commandLine, literal } from "../../report/shell.ts";
+import { commandLine, literal } from "../../report/command.ts";
 import { mismatch, type ClusterIdentity } from "../../state/identity.ts";
 import { nameOf } from "./remove.ts";
 import type { OpenedCredential, RegisterPorts, RegisterRequest } from "./context.ts";

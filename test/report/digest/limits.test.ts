@@ -1,4 +1,4 @@
-import { NOW_MS } from "../../finding/fixture.ts";
+import { NOW_MS, NOW } from "../../finding/fixture.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createFinding } from "../../../lib/finding/finding.ts";
@@ -13,10 +13,8 @@ import { itemsOf } from "../../../lib/report/items.ts";
 import { plainText } from "../../../lib/report/part.ts";
 import { slackText, slackTitle } from "../../../lib/report/slack/escape.ts";
 import { PLAIN } from "../../../lib/report/text.ts";
-import { type ClusterSummary, titleIn } from "../../../lib/report/summary.ts";
-import { problemsText } from "../../../lib/report/verdict.ts";
+import { type ClusterSummary, titleIn, problemsText } from "../../../lib/report/summary.ts";
 import { takeMessage } from "../../support/slack.ts";
-import { NOW } from "../../finding/fixture.ts";
 import { anyFinding, evil } from "../anyfinding.ts";
 import { plan } from "../support.ts";
 

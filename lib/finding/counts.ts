@@ -6,7 +6,7 @@ import type { StateDocument } from "../state/document.ts";
 import { isUnreachable } from "./reach.ts";
 import type { Finding, Subject } from "./finding.ts";
 
-export interface Tally {
+export interface Counts {
   readonly certificates: number;
   /** Others that should be there, unexpired: their Secret or what it held is missing. */
   readonly lost: number;
@@ -73,12 +73,12 @@ function isMissed(entry: CertificateEntry, atMs: number): boolean {
  * `findings` of this state, muted ones included: what is muted isn't fine. `stale`: the last audit
  * is too old to vouch for anything.
  */
-export function tally(
+export function countCertificates(
   state: StateDocument,
   findings: readonly Finding[],
   atMs: number,
   stale = false,
-): Tally {
+): Counts {
   const troubled = new Set(
     findings
       .filter((finding) => finding.severity !== "info")
@@ -118,8 +118,8 @@ export function tally(
   };
 }
 
-export function sumTallies(tallies: readonly Tally[]): Tally {
-  const sum = (key: keyof Tally): number => tallies.reduce((total, one) => total + one[key], 0);
+export function sumCounts(tallies: readonly Counts[]): Counts {
+  const sum = (key: keyof Counts): number => tallies.reduce((total, one) => total + one[key], 0);
   return {
     certificates: sum("certificates"),
     lost: sum("lost"),
