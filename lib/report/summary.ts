@@ -1,5 +1,5 @@
 /**
- * One cluster's state as a report or digest tells it: findings, counts, what comes next. Pure;
+ * One cluster's state as a report or digest tells it, and what each says of all of them. Pure;
  * small, so that a thousand states can be read one after the other and forgotten.
  *
  * Unknown is never fine: a state that is too old, was never made or could not be read vouches for
