@@ -1,7 +1,8 @@
 /**
  * Lambda, weekly: tests the backups. With an identity it opens each one and prunes old ones;
- * without, it compares digests, removes nothing, and reports when a person last opened them, since
- * only that shows that a restore would work. What can't be used is counted for an alarm.
+ * without, it compares digests, prunes by what audits recorded, and reports when a person last
+ * opened them, since only that shows that a restore would work. What can't be used is counted for an
+ * alarm.
  */
 import { parseMs, parseMsOrNull } from "../lib/certificate/time.ts";
 import type { StateStore } from "../lib/ports/stores.ts";
@@ -22,14 +23,11 @@ export function handler(_event: unknown, context?: Invocation): Promise<object> 
   return runFunction("drill", context, (run) => drillAll(run, () => composeDrillFunction(run)));
 }
 
-/**
- * Without an identity nothing is removed. @throws CertkeepError config_invalid, identity_invalid,
- * store_unavailable
- */
+/** @throws CertkeepError config_invalid, identity_invalid, store_unavailable */
 async function composeDrillFunction(run: FunctionRun): Promise<DrillPorts> {
   const opens = await hasIdentity(run, await composeSettings({ ...run, reach: [] }));
   const env = opens ? run.env : { ...run.env, CERTKEEP_IDENTITY: "" };
-  return composeDrill({ ...run, env }, !opens);
+  return { ...(await composeDrill({ ...run, env }, false)), prunesUnopened: true };
 }
 
 const DRILL_SCHEMA = "certkeep.drill/v1";
@@ -101,7 +99,7 @@ async function drillOnce(
     log.error("not done", { code, problem: message });
   if (!report.opened) {
     const fields = { lastDrill: before?.at ?? null, daysAgo: before?.daysAgo ?? null };
-    const step = "no identity is here: digests are compared, nothing is opened or removed";
+    const step = "no identity is here: digests are compared, nothing is opened";
     if (before === null || before.daysAgo > PERSON_DAYS)
       log.warn(
         `${step}. Nobody has opened the copies ` +

@@ -6,8 +6,8 @@ import { att, sub } from "./names.ts";
 import type { Parameters } from "./parameters.ts";
 import type { Resource, Resources } from "./resource.ts";
 
-/** For how long a state, or a copy that was removed, can still be brought back. */
-const NONCURRENT_DAYS = 30;
+/** For how many days an earlier version, or what was removed, can still be brought back. */
+const NONCURRENT_DAYS = { "state/": 30, "certkeep.yaml": 30, "backups/": 90 };
 
 export function storage(parameters: Parameters): Resources {
   if (parameters.stateBucket !== null) return {};
@@ -31,12 +31,13 @@ export function storage(parameters: Parameters): Resources {
     OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
     LifecycleConfiguration: {
       Rules: [
-        {
-          Id: "noncurrent",
+        ...Object.entries(NONCURRENT_DAYS).map(([Prefix, NoncurrentDays]) => ({
+          Id: `noncurrent-${Prefix.replace(/\W.*/, "")}`,
+          Prefix,
           Status: "Enabled",
-          NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS },
+          NoncurrentVersionExpiration: { NoncurrentDays },
           ExpiredObjectDeleteMarker: true,
-        },
+        })),
         {
           Id: "unfinished",
           Status: "Enabled",

@@ -6,9 +6,14 @@
  * - A `replaced` copy stays for 30 days, and if it was valid until 30 days after its expiry.
  * - All others go 30 days after expiry. What has no expiry (an account key) stays.
  * - A retired copy counts as none of the newest two.
+ *
+ * Without an identity nothing can be opened. What audits recorded decides then, and less goes:
+ * `planUnopenedRetention`.
  */
 import { compareText, type CopyKind } from "./record.ts";
 
+/** The most of a cluster's copies that go in one run without an identity. */
+const UNOPENED_SHARE = 0.1;
 /** How long a copy outlives its certificate, and a replaced one its replacement. */
 export const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 /** Valid copies of each certificate that stay whatever the time. */
@@ -145,4 +150,43 @@ export function planRetention<Copy extends RetentionCopy>(
     else keep.push({ copy, reason: "not_due", untilMs: due });
   }
   return { keep, remove };
+}
+
+/**
+ * What goes at `nowMs` where nothing could be opened: copies of certificates that expired at least
+ * 30 days before, and neither are among the newest two that audits recorded as valid nor the last
+ * of their certificate. At most a tenth of a cluster's copies go in a run, the longest expired
+ * first: a clock that is wrong by years is noticed before much is gone.
+ *
+ * `judged` here: the state's record and the header agree, and the digest is the recorded one;
+ * `valid`: an audit judged it valid; `cluster`: whose tenth it is.
+ */
+export function planUnopenedRetention<Copy extends RetentionCopy & { readonly cluster: string }>(
+  copies: readonly Copy[],
+  nowMs: number,
+): readonly Copy[] {
+  const kept = protectedKeys(copies);
+  const judged = copies.filter((copy) => copy.judged);
+  const lasts = new Set(
+    [...Map.groupBy(judged, certificateKey).values()].map(
+      (group) => group.toSorted(newestFirst)[0]?.key,
+    ),
+  );
+  const isDue = (copy: Copy): boolean => {
+    const due = dueAt(copy);
+    return typeof due === "number" && nowMs >= due;
+  };
+  return [...Map.groupBy(copies, ({ cluster }) => cluster).values()].flatMap((own) =>
+    own
+      .filter(
+        (copy) =>
+          copy.judged &&
+          copy.kind === "certificate" &&
+          !kept.has(copy.key) &&
+          !lasts.has(copy.key) &&
+          isDue(copy),
+      )
+      .toSorted((a, b) => newestFirst(b, a))
+      .slice(0, Math.floor(own.length * UNOPENED_SHARE)),
+  );
 }

@@ -39,8 +39,12 @@ export interface BlobStore {
    * Removes it with all that the store keeps of it, older versions included, as far as it may.
    * Removing what isn't there is no error. @returns what the store still keeps, and until when, as
    * a clause; `null` where nothing is left
+   *
+   * `current`: what the store keeps of removed documents stays (versions of an object, the recovery
+   * window of a secret), so that a person can bring it back; `null` then. A store that keeps none
+   * removes it for good.
    */
-  remove(key: string): Promise<string | null>;
+  remove(key: string, extent?: "all" | "current"): Promise<string | null>;
 }
 
 export interface StoredState {

@@ -1,7 +1,7 @@
 /**
  * A drill opens every backup and judges it as of now, so that it is known before it is needed
- * whether a restore would work. Retention is part of it: it deletes only what was opened and
- * judged, so without an identity nothing is deleted.
+ * whether a restore would work. Retention is part of it: it deletes what was opened and judged;
+ * without an identity nothing, or, on AWS, by what audits recorded.
  */
 import pLimit from "p-limit";
 import { parseCopyKey } from "../backup/keys.ts";
@@ -9,7 +9,7 @@ import { formatMs } from "../certificate/time.ts";
 import { CertkeepError } from "../error.ts";
 import { createFinding, findingId, type Finding } from "../finding/finding.ts";
 import { unreadableDraft, type UnreadableBackup } from "../finding/backups.ts";
-import type { Opener, StateStore } from "../ports/stores.ts";
+import type { Opener } from "../ports/stores.ts";
 import type { DrilledCopy, DrillReport } from "../report/drill.ts";
 import type { StateDocument } from "../state/document.ts";
 import type { AuditPorts } from "./audit/context.ts";
@@ -42,6 +42,8 @@ export interface DrillPorts extends Pick<
   readonly recipientsFor: (cluster: string, state: StateDocument | undefined) => readonly string[];
   /** `false`: what retention would remove is reported, and nothing is removed. */
   readonly remove: boolean;
+  /** Whether retention goes on, by less, where no identity opens anything. */
+  readonly prunesUnopened?: boolean;
 }
 
 /**
@@ -85,9 +87,7 @@ export async function runDrill(
   const copies = [...kept, ...lost].filter((copy) =>
     isMeantBy(patterns, copy, ...(copy.header === null ? [copy.key] : [])),
   );
-  // A rehearsal writes nothing, and headers alone don't show that a backup opens again.
-  if (ports.opener !== null && ports.remove)
-    problems.push(...(await record(ports.states, states, { copies, isComplete, nowMs })));
+  problems.push(...(await record(ports, states, { copies, isComplete, nowMs })));
   return {
     opened: ports.opener !== null,
     copies: copies.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
@@ -98,9 +98,14 @@ export async function runDrill(
       .filter(({ verdict }) => verdict === "unreadable")
       .map((copy) => findingOf(copy, states.get(copy.cluster), formatMs(nowMs))),
     problems,
-    retention: ports.opener === null ? "needs_identity" : ports.remove ? "done" : "shown",
+    retention: retentionOf(ports),
     interrupted,
   };
+}
+
+function retentionOf({ opener, prunesUnopened, remove }: DrillPorts): DrillReport["retention"] {
+  if (opener === null && prunesUnopened !== true) return "needs_identity";
+  return remove ? "done" : "shown";
 }
 
 function outOfTime(examined: number, all: number): CertkeepError {
@@ -116,7 +121,7 @@ function outOfTime(examined: number, all: number): CertkeepError {
 
 /** Notes a complete drill, and in each cluster's state what was found. @returns unwritten states */
 async function record(
-  store: StateStore,
+  { states: store, opener, remove }: DrillPorts,
   states: ReadonlyMap<string, StateDocument>,
   {
     copies,
@@ -129,6 +134,9 @@ async function record(
   },
 ): Promise<CertkeepError[]> {
   const at = formatMs(nowMs);
+  // A rehearsal writes nothing, and headers alone don't show that a backup opens again.
+  if (!remove) return [];
+  if (opener === null) return recordDrill(store, states, removalsOnly(copies), at);
   if (isComplete) {
     const unreadable = copies.filter(({ verdict }) => verdict === "unreadable").length;
     const text = formatDrill({ at, copies: copies.length, unreadable });
@@ -136,6 +144,23 @@ async function record(
     await store.write(DRILL_NAME, text, (await store.read(DRILL_NAME))?.revision ?? null);
   }
   return recordDrill(store, states, byCluster(copies, states.keys(), isComplete), at);
+}
+
+/** Of a drill that opened nothing, only what it removed is recorded. */
+function removalsOnly(copies: readonly DrilledCopy[]): ReadonlyMap<string, ClusterDrill> {
+  const removed = copies.filter((copy) => copy.removed !== null);
+  return new Map(
+    [...Map.groupBy(removed, ({ cluster }) => cluster)].map(([cluster, own]) => [
+      cluster,
+      {
+        looked: new Set(),
+        unreadable: [],
+        removed: new Set(own.map(({ version }) => version)),
+        digests: new Map(),
+        isComplete: false,
+      },
+    ]),
+  );
 }
 
 function findingOf(copy: DrilledCopy, state: StateDocument | undefined, now: string): Finding {

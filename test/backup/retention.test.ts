@@ -1,7 +1,12 @@
 /** Which copies go, at the boundaries and for any set of them. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { planRetention, RETENTION_MS, type RetentionCopy } from "../../lib/backup/retention.ts";
+import {
+  planRetention,
+  planUnopenedRetention,
+  RETENTION_MS,
+  type RetentionCopy,
+} from "../../lib/backup/retention.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW = 2_000 * DAY_MS;
@@ -232,3 +237,99 @@ test(
     );
   },
 );
+
+describe("without an identity", () => {
+  type Owned = RetentionCopy & { readonly cluster: string };
+  const owned = (key: string, change: Partial<RetentionCopy> = {}): Owned => ({
+    ...copy(key, change),
+    cluster: "prod",
+  });
+  const keys = (copies: readonly Owned[], nowMs = NOW): string[] =>
+    planUnopenedRetention(copies, nowMs).map(({ key }) => key);
+  /** So many of one certificate, each of 90 days, one every 60; the last expired `age` days ago. */
+  const series = (count: number, age: number, change: Partial<RetentionCopy> = {}): Owned[] =>
+    Array.from({ length: count }, (_, index) =>
+      owned(`${index}`, {
+        notAfterMs: NOW - (age + (count - 1 - index) * 60) * DAY_MS,
+        notBeforeMs: NOW - (age + 90 + (count - 1 - index) * 60) * DAY_MS,
+        ...change,
+      }),
+    );
+
+  test("at most a tenth of a cluster's goes in a run, the longest expired first", () => {
+    expect(keys(series(9, 100))).toEqual([]);
+    expect(keys(series(10, 100))).toEqual(["0"]);
+    expect(keys(series(39, 100))).toEqual(["0", "1", "2"]);
+  });
+
+  test("the newest two valid ones stay, and the last of a certificate that never was", () => {
+    const others = Array.from({ length: 40 }, (_, index) =>
+      owned(`live-${index}`, { secret: `s${index}`, notAfterMs: NOW + DAY_MS }),
+    );
+    const three = series(3, 400);
+    expect(keys([...three, ...others])).toEqual(["0"]);
+    expect(keys([...series(3, 400, { valid: false }), ...others])).toEqual(["0", "1"]);
+  });
+
+  test("what doesn't agree with its record, was replaced, imported or retired and last, stays", () => {
+    for (const change of [
+      { judged: false },
+      { kind: "replaced" as const },
+      { kind: "standby" as const },
+      { kind: "account-key" as const },
+      { notAfterMs: null },
+      { notAfterMs: Number.NaN },
+    ])
+      expect({ change, gone: keys(series(40, 100, change)) }).toEqual({ change, gone: [] });
+    expect(keys(series(1, 400, { retired: true }))).toEqual([]);
+  });
+
+  test("at the very instant, not a millisecond before", () => {
+    const [first] = series(10, 100);
+    const due = (first?.notAfterMs ?? 0) + RETENTION_MS;
+    expect(keys(series(10, 100), due - 1)).toEqual([]);
+    expect(keys(series(10, 100), due)).toEqual(["0"]);
+  });
+
+  test("storage is bounded over years of renewals, and a clock years ahead takes a tenth", () => {
+    const certificates = 50;
+    let copies: Owned[] = [];
+    let most = 0;
+    for (let week = 0; week < 5 * 52; week += 1) {
+      const nowMs = NOW + week * 7 * DAY_MS;
+      for (let one = 0; one < certificates; one += 1)
+        if ((week + one) % 9 === 0)
+          copies.push(
+            owned(`${one}-${week}`, {
+              secret: `s${one}`,
+              notBeforeMs: nowMs,
+              notAfterMs: nowMs + 90 * DAY_MS,
+              recordedAtMs: nowMs,
+            }),
+          );
+      const ahead = planUnopenedRetention(copies, nowMs + 3650 * DAY_MS);
+      expect(ahead.length).toBeLessThanOrEqual(copies.length / 10);
+      const gone = new Set(planUnopenedRetention(copies, nowMs));
+      copies = copies.filter((one) => !gone.has(one));
+      most = Math.max(most, copies.length);
+    }
+    expect(most).toBeLessThan(4 * certificates);
+    for (let one = 0; one < certificates; one += 1)
+      expect(copies.filter(({ secret }) => secret === `s${one}`).length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("for any copies, at any time: two valid ones and the last of each certificate stay", () => {
+    fc.assert(
+      fc.property(anyCopies, fc.integer({ min: -2_000, max: 9_000 }), (all, day) => {
+        const copies = all.map((one) => ({ ...one, cluster: "prod" }));
+        const nowMs = day * DAY_MS;
+        const gone = planUnopenedRetention(copies, nowMs);
+        expect(gone.length).toBeLessThanOrEqual(copies.length / 10);
+        const opened = new Set(planRetention(copies, nowMs).remove.map((entry) => entry.copy));
+        // Stricter than with an identity: nothing goes that would stay then.
+        expect(gone.filter((one) => !opened.has(one))).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -530,9 +530,22 @@ describe("what holds data", () => {
         },
       });
       expect(bucket?.Properties).not.toHaveProperty("BucketName");
-      expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).toContain(
-        '"NoncurrentDays":30',
-      );
+      expect(bucket?.Properties["LifecycleConfiguration"]).toMatchObject({
+        Rules: expect.arrayContaining(
+          (
+            [
+              ["state/", 30],
+              ["certkeep.yaml", 30],
+              ["backups/", 90],
+            ] as const
+          ).map(([Prefix, NoncurrentDays]) =>
+            expect.objectContaining({
+              Prefix,
+              NoncurrentVersionExpiration: { NoncurrentDays },
+            }),
+          ),
+        ) as unknown,
+      });
       expect(JSON.stringify(bucket?.Properties["LifecycleConfiguration"])).not.toContain(
         "ExpirationInDays",
       );

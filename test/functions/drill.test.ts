@@ -89,6 +89,39 @@ describe("a drill by the function", () => {
     },
   );
 
+  it("without one prunes by what audits recorded: a tenth, and never the newest two", async () => {
+    for (let nth = 1; nth < 12; nth += 1) {
+      world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+      world.nowMs += 60_000;
+      await world.audit();
+    }
+    expect(world.backups.blobs.size).toBe(12);
+    const extents: unknown[] = [];
+    const remove: DrillPorts["backups"]["remove"] = (key, extent) => {
+      extents.push(extent);
+      return world.backups.remove(key, extent);
+    };
+    const pruning: Partial<DrillPorts> = {
+      opener: null,
+      prunesUnopened: true,
+      backups: { ...world.backups, remove },
+    };
+    expect(await run(pruning)).toMatchObject({ removed: 0, retention: "done", failed: false });
+    world.nowMs += 3 * 365 * DAY_MS;
+    for (let left = 11; left >= 9; left -= 1) {
+      expect(await run(pruning)).toMatchObject({ identity: "absent", removed: 1, failed: false });
+      expect(world.backups.blobs.size).toBe(left);
+      expect(
+        Object.values((await world.state()).copies)
+          .map(({ key }) => key)
+          .toSorted(),
+      ).toEqual([...world.backups.blobs.keys()].toSorted());
+    }
+    expect(extents).toEqual(["current", "current", "current"]);
+    // Fewer than ten are left: what there is stays.
+    expect(await run(pruning)).toMatchObject({ removed: 0 });
+  });
+
   it(
     "stops where its time is over, removes nothing it had no time for, and is a failed one, not " +
       "a whole one",

@@ -88,7 +88,7 @@ export function createS3Blobs(
     create,
     read: async (key) =>
       (await getObject(client, placeOf(key), MAX_DOCUMENT_BYTES, true))?.bytes ?? null,
-    remove: async (key) => removeObject(client, placeOf(key)),
+    remove: async (key, extent) => removeObject(client, placeOf(key), extent),
   };
 }
 

@@ -60,17 +60,21 @@ export async function objectVersions(
 }
 
 /**
- * Removes an object and all of its versions. @returns what the bucket still keeps, in words that
- * end “… is kept”, or `null` @throws CertkeepError where not even its name could be removed
+ * Removes an object and all of its versions, or (`current`) its name alone. @returns what the bucket
+ * still keeps, in words that end “… is kept”, or `null` @throws CertkeepError where not even its name could be removed
  */
-export async function removeObject(client: S3Client, place: ObjectPlace): Promise<string | null> {
+export async function removeObject(
+  client: S3Client,
+  place: ObjectPlace,
+  extent: "all" | "current" = "all",
+): Promise<string | null> {
   const { bucket, key } = place;
   // Its name first: from here on nobody reads or lists it, whatever becomes of its versions.
   const { VersionId, DeleteMarker } = await answerOr(
     client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
     { where: `s3://${bucket}/${key}`, action: "s3:DeleteObject" },
   );
-  if (VersionId === undefined && DeleteMarker !== true) return null;
+  if ((VersionId === undefined && DeleteMarker !== true) || extent === "current") return null;
   let versions: readonly ObjectVersion[];
   try {
     versions = await objectVersions(client, place);

@@ -6,8 +6,8 @@
  *
  * Listings lag behind on AWS, so a copy that isn't listed may be there: making it says `exists`.
  * What was made or met here is asked for again where it can't be read yet. Removal is without a
- * recovery window: what is removed has expired, was replaced or is to be gone (a leaked key), and a
- * window would hold its name and keep it readable to whoever may restore it.
+ * recovery window, unless it is asked for: what is removed has expired, was replaced or is to be
+ * gone (a leaked key), and a window keeps its name and makes it readable to whoever may restore it.
  */
 import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +19,9 @@ import type { AwsWorld } from "./client.ts";
 import { answerOr, awsFailure, factsOf, isNamed, isUncertain } from "./failure.ts";
 import { NamedSecret, scheduledForDeletion, secretsClient } from "./secretsmanager.ts";
 import { checkPrefix, displayUrl, isKey, MAX_SECRET_NAME, nameOf, parseSecretsUrl } from "./url.ts";
+
+/** The longest that AWS offers. */
+const RECOVERY_DAYS = 30;
 
 export interface SecretBlobsOptions {
   /** A KMS key of one's own: its id, ARN or alias. Default: the account's `aws/secretsmanager`. */
@@ -162,9 +165,11 @@ class SecretBlobs implements BlobStore {
     }
   };
 
-  readonly remove: BlobStore["remove"] = async (key) => {
+  readonly remove: BlobStore["remove"] = async (key, extent = "all") => {
     const name = this.#secretOf(key);
-    if (await new NamedSecret(this.#client, name).remove())
+    if (
+      await new NamedSecret(this.#client, name).remove(extent === "current" ? RECOVERY_DAYS : null)
+    )
       return (
         `the secret ${name} is scheduled for deletion and is kept until then (aws ` +
         `secretsmanager describe-secret --secret-id ${name} says when)`

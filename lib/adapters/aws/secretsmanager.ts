@@ -147,11 +147,16 @@ export class NamedSecret {
   }
 
   /**
-   * At once, without a recovery window; one that isn't there is no error. @returns whether it is
-   * scheduled for deletion instead
+   * At once, or into a recovery window of so many days; one that isn't there is no error. @returns
+   * whether it was scheduled for deletion before
    */
-  async remove(): Promise<boolean> {
-    const command = new DeleteSecretCommand({ ...this.id, ForceDeleteWithoutRecovery: true });
+  async remove(windowDays: number | null = null): Promise<boolean> {
+    const command = new DeleteSecretCommand({
+      ...this.id,
+      ...(windowDays === null
+        ? { ForceDeleteWithoutRecovery: true }
+        : { RecoveryWindowInDays: windowDays }),
+    });
     const asked = this.asked("DeleteSecret");
     return (await answerOr(this.client.send(command), asked, NOT_FOUND, INVALID)) === INVALID;
   }

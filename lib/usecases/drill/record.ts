@@ -6,8 +6,12 @@
  * Retention as part of a drill: removes from the store what was opened, judged, and is due.
  */
 import * as z from "zod/mini";
-import { planRetention, type RetentionCopy } from "../../backup/retention.ts";
-import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
+import {
+  planRetention,
+  planUnopenedRetention,
+  type RetentionCopy,
+} from "../../backup/retention.ts";
+import { formatMsOrNull, parseMs, parseMsOrNull } from "../../certificate/time.ts";
 import { type CertkeepError, isCertkeepError } from "../../error.ts";
 import type { UnreadableBackup } from "../../finding/backups.ts";
 import type { StateStore } from "../../ports/stores.ts";
@@ -124,7 +128,7 @@ export async function recordDrill(
 /** @returns the backups, each with whether it was removed, or would be */
 export async function applyRetention(
   examined: readonly Examined[],
-  ports: Pick<DrillPorts, "backups" | "remove" | "recipientsFor">,
+  ports: Pick<DrillPorts, "backups" | "remove" | "recipientsFor" | "opener" | "prunesUnopened">,
   run: {
     readonly states: ReadonlyMap<string, StateDocument>;
     readonly nowMs: number;
@@ -133,16 +137,29 @@ export async function applyRetention(
   },
 ): Promise<DrilledCopy[]> {
   const copies = examined.map(({ copy }) => copy);
+  const { opener } = ports;
   const candidates = examined.flatMap((one, at) => {
     const { cluster } = one.copy;
-    const candidate = candidateOf(one, ports.recipientsFor(cluster, run.states.get(cluster)));
-    return candidate === null ? [] : [{ ...candidate, at }];
+    const state = run.states.get(cluster);
+    const recipients = ports.recipientsFor(cluster, state);
+    const candidate =
+      opener === null ? unopenedOf(one, state, recipients) : candidateOf(one, recipients);
+    return candidate === null ? [] : [{ ...candidate, cluster, at }];
   });
-  for (const { copy, reason } of planRetention(candidates, run.nowMs).remove) {
+  const removals =
+    opener !== null
+      ? planRetention(candidates, run.nowMs).remove
+      : ports.prunesUnopened === true
+        ? planUnopenedRetention(candidates, run.nowMs).map((copy) => ({
+            copy,
+            reason: "expired" as const,
+          }))
+        : [];
+  for (const { copy, reason } of removals) {
     const drilled = copies[copy.at];
     if (drilled === undefined || run.isOver()) continue;
     try {
-      if (ports.remove) await ports.backups.remove(copy.key);
+      if (ports.remove) await ports.backups.remove(copy.key, opener === null ? "current" : "all");
       copies[copy.at] = { ...drilled, removed: reason };
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
@@ -177,6 +194,32 @@ function candidateOf(
       configured.length === 0 ||
       header.recipients.some((recipient) => configured.includes(recipient)),
     retired: copy.retired,
+  };
+}
+
+/** By what an audit recorded of it, where its header agrees. */
+function unopenedOf(
+  one: Examined,
+  state: StateDocument | undefined,
+  configured: readonly string[],
+): RetentionCopy | null {
+  const candidate = candidateOf(one, configured);
+  const { version, header, verdict } = one.copy;
+  const known = state?.copies[version];
+  if (candidate === null || header === null || known === undefined) return candidate;
+  const agrees =
+    verdict === "not_opened" &&
+    header.kind === known.kind &&
+    header.notBefore === known.notBefore &&
+    header.notAfter === known.notAfter &&
+    JSON.stringify(header.names) === JSON.stringify(known.names);
+  return {
+    ...candidate,
+    names: known.names,
+    judged: agrees,
+    valid: known.seenValid,
+    notBeforeMs: known.notBefore === null ? null : parseMsOrNull(known.notBefore),
+    notAfterMs: known.notAfter === null ? null : parseMsOrNull(known.notAfter),
   };
 }
 

@@ -222,6 +222,17 @@ describe.each([
       expect(await store.create("a/b.json", bytes("again"))).toBe("created");
     });
 
+    it("keeps the versions of what is removed by its name alone", async () => {
+      const store = createS3Blobs(`s3://${bucket}/hidden`, world);
+      await store.create("a/b.json", bytes("first"));
+      expect(await store.remove("a/b.json", "current")).toBeNull();
+      expect(await store.read("a/b.json")).toBeNull();
+      const { Versions = [] } = await s3Client(world).send(
+        new ListObjectVersionsCommand({ Bucket: bucket, Prefix: "hidden/" }),
+      );
+      expect(Versions).toHaveLength(1);
+    });
+
     it("says until when a lock keeps what was removed, and hides it", async () => {
       const locked = await makeBucket(world, "locked");
       const nowMs = Date.now();

@@ -228,6 +228,19 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect(await store.create("prod/ns/s/gone.json", bytes("again"))).toBe("created");
   });
 
+  it("removes into the recovery window where it is to stay for a while", async () => {
+    const store = createSecretBlobs(url, world);
+    await store.create("prod/ns/s/late.json", bytes("x"));
+    expect(await store.remove("prod/ns/s/late.json", "current")).toBeNull();
+    expect(await store.read("prod/ns/s/late.json")).toBeNull();
+    expect(await namesOf(store.list("prod/ns/s/"))).not.toContain("prod/ns/s/late.json");
+    await secretsClient(world).send(
+      new RestoreSecretCommand({ SecretId: `${prefix}/prod/ns/s/late.json` }),
+    );
+    const another = createSecretBlobs(url, world);
+    expect(Buffer.from((await another.read("prod/ns/s/late.json")) ?? []).toString()).toBe("x");
+  });
+
   it(
     "takes a creation whose answer was lost for its own, whether AWS knows the token or says " +
       "that it exists",
