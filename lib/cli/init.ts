@@ -7,6 +7,7 @@ import { CertkeepError } from "../error.ts";
 import { commandLine, literal } from "../report/command.ts";
 import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
+import type { CloudResult } from "../usecases/initcloud.ts";
 import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
 import { configWorld, DOCUMENT, withCommon } from "./options.ts";
@@ -75,30 +76,8 @@ async function setUp(io: Io, options: Options): Promise<void> {
         ? path.slice(io.cwd.length + 1)
         : shortPath(path, homeOf(io.env)),
     );
-  if (options.aws === true) {
-    const { initCloud, cloudLines } = await import("./initaws.ts");
-    const { init, cloud, next } = await initCloud(io, options);
-    for (const line of [
-      ...initLines(init, true, shown),
-      ...cloudLines(cloud, shown(init.config.path)),
-      ...nextLines(next),
-    ])
-      writeLine(io.stderr, line);
-    if (options.json === true)
-      writeJson(
-        io,
-        INIT_SCHEMA,
-        documentOf(init, next, {
-          registry: cloud.registry,
-          webhook: cloud.webhook,
-          identity: cloud.identity,
-          config: cloud.config,
-        }),
-      );
-    return;
-  }
   const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
-  const { places, ports } = await composeInit({
+  const world = {
     ...configWorld(io, options),
     ...(options.yes === true ? { askApproval: null } : {}),
     identityFile: options.identity ?? null,
@@ -107,13 +86,28 @@ async function setUp(io: Io, options: Options): Promise<void> {
     questions: asking,
     askPassphrase: asking?.passphrase ?? null,
     note: noteTo(io),
-  });
+  };
+  if (options.aws === true) {
+    const { initCloud, cloudLines } = await import("./initaws.ts");
+    const { init, cloud, next } = await initCloud({ ...world, cloudQuestions: asking }, options);
+    tell(
+      io,
+      [...initLines(init, true, shown), ...cloudLines(cloud, shown(init.config.path))],
+      next,
+    );
+    if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(init, next, cloud));
+    return;
+  }
+  const { places, ports } = await composeInit(world);
   const result = await runInit(places, ports);
   const next = nextSteps(result, options);
   if (asking !== null) writeLine(io.stderr, "");
-  for (const line of [...initLines(result, false, shown), ...nextLines(next)])
-    writeLine(io.stderr, line);
+  tell(io, initLines(result, false, shown), next);
   if (options.json === true) writeJson(io, INIT_SCHEMA, documentOf(result, next, null));
+}
+
+function tell(io: Io, lines: readonly string[], next: readonly Step[]): void {
+  for (const line of [...lines, ...nextLines(next)]) writeLine(io.stderr, line);
 }
 
 async function approve(io: Io, options: Options, file: string | true): Promise<void> {
@@ -136,7 +130,7 @@ async function approve(io: Io, options: Options, file: string | true): Promise<v
     writeJson(io, APPROVED_SCHEMA, { config: loaded.file, files: loaded.approved });
 }
 
-function documentOf(result: InitResult, next: readonly Step[], aws: object | null): object {
+function documentOf(result: InitResult, next: readonly Step[], aws: CloudResult | null): object {
   return {
     config: result.config.path,
     identity: result.identity?.path ?? null,

@@ -1,5 +1,5 @@
 /** `certkeep init --aws`: what the functions need before they are deployed. */
-import { composeInitCloud } from "../wiring/init.ts";
+import { composeInitCloud, type CloudWorld } from "../wiring/init.ts";
 import { REGION, STAGE } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
@@ -10,8 +10,7 @@ import {
   webhookSecret,
   type CloudResult,
 } from "../usecases/initcloud.ts";
-import { noteTo, type Io } from "./io.ts";
-import { configWorld, type CommonOptions } from "./options.ts";
+import type { CommonOptions } from "./options.ts";
 
 export interface CloudOptions extends CommonOptions {
   readonly yes?: boolean;
@@ -29,7 +28,10 @@ export interface CloudSetup {
   readonly next: readonly { readonly command: string; readonly does: string }[];
 }
 
-export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSetup> {
+export async function initCloud(
+  world: Omit<CloudWorld, "region">,
+  options: CloudOptions,
+): Promise<CloudSetup> {
   const { stage } = options;
   if (!STAGE.test(stage))
     throw new CertkeepError("usage", {
@@ -37,25 +39,21 @@ export async function initCloud(io: Io, options: CloudOptions): Promise<CloudSet
       found: plain(stage.slice(0, 60)),
       expected: "small letters, digits and -, at most 20, beginning with a letter",
     });
-  const asking = options.yes === true ? null : (await import("./questions.ts")).createQuestions(io);
   const composed = await composeInitCloud({
-    ...configWorld(io, options),
-    ...(options.yes === true ? { askApproval: null } : {}),
-    identityFile: options.identity ?? null,
+    ...world,
     contexts: [],
     region: options.region ?? null,
-    nowMs: io.nowMs,
-    questions: asking,
-    cloudQuestions: asking,
-    askPassphrase: asking?.passphrase ?? null,
-    note: noteTo(io),
   });
   const { places, ports, cloud } = composed;
   const region = regionOf(composed.region);
-  const webhook = webhookOf(options, io.env);
+  const webhook = webhookOf(options, world.env);
   const parts = await cloud(region);
   if (places.existing !== null) await checkPackable(places.existing, parts);
-  if (webhook === null && asking === null && !(await parts.secrets.exists(webhookSecret(stage)))) {
+  if (
+    webhook === null &&
+    world.questions === null &&
+    !(await parts.secrets.exists(webhookSecret(stage)))
+  ) {
     throw new CertkeepError("usage", {
       where: "--webhook",
       found: "none",
@@ -100,7 +98,7 @@ function regionOf(region: string | null): string {
 /** `null`: it is to be asked for; a `url` of `null`: it is skipped. */
 function webhookOf(
   { webhook }: CloudOptions,
-  env: Io["env"],
+  env: CloudWorld["env"],
 ): { readonly url: string | null } | null {
   if (webhook === undefined) return null;
   if (webhook === "none") return { url: null };
