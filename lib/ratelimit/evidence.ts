@@ -109,20 +109,10 @@ export function uniteSpans<T extends { readonly fromMs: number; readonly untilMs
 }
 
 function uniteCoverage(coverage: readonly Coverage[]): readonly Coverage[] {
-  const groups = new Map<string, Coverage[]>();
-  for (const span of coverage) {
-    const key = JSON.stringify([
-      span.source,
-      span.cluster,
-      span.issuer,
-      span.scope.kind,
-      span.scope.kind === "all" ? null : span.scope.key,
-    ]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [span]);
-    else group.push(span);
-  }
-  return [...groups.entries()]
+  const groups = Map.groupBy(coverage, ({ source, cluster, issuer, scope }) =>
+    JSON.stringify([source, cluster, issuer, scope.kind, scope.kind === "all" ? null : scope.key]),
+  );
+  return [...groups]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([, group]) => uniteSpans(group));
 }

@@ -142,22 +142,12 @@ export function excessOf(
   const everywhere = new Set(granted.map(({ namespace }) => namespace)).size;
   return [...found]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(
-      ([
-        ,
-        {
-          grant: { verb, resource, group, name },
-          places,
-        },
-      ]) => ({
-        verb,
-        resource,
-        group,
-        name,
-        namespaces: places.size === everywhere && everywhere > 1 ? null : [...places].toSorted(),
-        dangerous: isDangerous({ verb, resource, group, name }),
-      }),
-    )
+    .map(([, { grant, places }]) => {
+      const { verb, resource, group, name } = grant;
+      const namespaces =
+        places.size === everywhere && everywhere > 1 ? null : [...places].toSorted();
+      return { verb, resource, group, name, namespaces, dangerous: isDangerous(grant) };
+    })
     .toSorted((a, b) => Number(b.dangerous) - Number(a.dangerous));
 }
 

@@ -110,27 +110,20 @@ export interface PlacedRules {
  * differ in their verbs alone are one.
  */
 export function rulesOf(plan: AccessPlan, bearer: Bearer): PlacedRules[] {
-  const places = new Map<
-    string | null,
-    Map<string, { group: string; resource: string; names: Set<string>; verbs: Set<string> }>
-  >();
+  interface Verbs {
+    readonly group: string;
+    readonly resource: string;
+    readonly names: Set<string>;
+    readonly verbs: Set<string>;
+  }
+  const places = new Map<string | null, Map<string, Verbs>>();
   for (const question of questionsOf(plan, bearer)) {
     const { verb, group, resource, name } = question;
     const namespace = grantedIn(question);
-    const rules =
-      places.get(namespace) ??
-      new Map<
-        string,
-        { group: string; resource: string; names: Set<string>; verbs: Set<string> }
-      >();
+    const rules = places.get(namespace) ?? new Map<string, Verbs>();
     places.set(namespace, rules);
     const key = `${group}|${resource}|${name === null ? "all" : "named"}`;
-    const rule = rules.get(key) ?? {
-      group,
-      resource,
-      names: new Set<string>(),
-      verbs: new Set<string>(),
-    };
+    const rule = rules.get(key) ?? { group, resource, names: new Set(), verbs: new Set() };
     rules.set(key, rule);
     rule.verbs.add(verb);
     if (name !== null) rule.names.add(name);

@@ -12,15 +12,12 @@ export function placeKey(namespace: string, secret: string, fieldBase: string): 
 }
 
 export function backupsByPlace({ copies }: StateDocument): ReadonlyMap<string, readonly Backup[]> {
-  const byPlace = new Map<string, Backup[]>();
-  for (const [version, copy] of Object.entries(copies)) {
-    if (copy.kind === "account-key") continue;
-    const key = placeKey(copy.namespace, copy.secret, copy.fieldBase);
-    const of = byPlace.get(key);
-    if (of === undefined) byPlace.set(key, [{ version, copy }]);
-    else of.push({ version, copy });
-  }
-  return byPlace;
+  const backups = Object.entries(copies)
+    .map(([version, copy]) => ({ version, copy }))
+    .filter(({ copy }) => copy.kind !== "account-key");
+  return Map.groupBy(backups, ({ copy: { namespace, secret, fieldBase } }) =>
+    placeKey(namespace, secret, fieldBase),
+  );
 }
 
 /** What a state records of a header. */

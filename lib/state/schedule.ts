@@ -37,10 +37,8 @@ export function sinceAuditOrPin(
 }
 
 function since(instant: string, nowMs: number): number | null {
-  const ns = parseMsOrNull(instant);
-  if (ns === null) return null;
-  const sinceMs = nowMs - ns;
-  return sinceMs < -SKEW_MS ? null : Math.max(0, sinceMs);
+  const atMs = parseMsOrNull(instant);
+  return atMs === null || atMs > nowMs + SKEW_MS ? null : Math.max(0, nowMs - atMs);
 }
 
 export function isDue(sinceMs: number | null, intervalMs: number): boolean {

@@ -135,11 +135,6 @@ const KLOG = /^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d{1,9}\s{1,8}\d{1,10} [\w.-]{1,128
 const ZAP_LEVEL = /^(DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:([\w./-]{1,128})\t)?/;
 const VERBOSE = /^\[v\d\] ?/;
 
-function msOrNull(instant: string): number | null {
-  const ns = parseMsOrNull(instant);
-  return ns === null ? null : ns;
-}
-
 /** The kubelet's time and what comes after it. */
 export function splitStamp(raw: string): { readonly stamp: string | null; readonly rest: string } {
   const match = STAMP.exec(raw);
@@ -149,7 +144,7 @@ export function splitStamp(raw: string): { readonly stamp: string | null; readon
 }
 
 function ownMs(value: unknown): number | null {
-  if (typeof value === "string") return msOrNull(value.replace(/([+-]\d\d)(\d\d)$/, "$1:$2"));
+  if (typeof value === "string") return parseMsOrNull(value.replace(/([+-]\d\d)(\d\d)$/, "$1:$2"));
   // zap's epoch encoder: seconds with a fraction.
   return typeof value === "number" && value > 0 && value < 1e11 ? Math.floor(value * 1000) : null;
 }
@@ -172,7 +167,7 @@ function parseJson(text: string): Omit<LogLine, "instant"> | null {
 /** Takes a line apart. */
 export function parseLine(raw: string): LogLine {
   const { stamp, rest } = splitStamp(raw.startsWith("\ufeff") ? raw.slice(1) : raw);
-  const stampMs = stamp === null ? null : msOrNull(stamp);
+  const stampMs = stamp === null ? null : parseMsOrNull(stamp);
   const instant = stamp ?? "";
   const binary = rest.includes("\u0000") || rest.includes("\ufffd");
   const bare = plainLine(rest).trimStart();
@@ -186,7 +181,7 @@ export function parseLine(raw: string): LogLine {
   const time = GO_TIME.exec(text);
   if (time !== null) {
     const [whole, year, month, day, clock, fraction = ""] = time;
-    atMs ??= msOrNull(`${year}-${month}-${day}T${clock}${fraction}Z`);
+    atMs ??= parseMsOrNull(`${year}-${month}-${day}T${clock}${fraction}Z`);
     text = text.slice(whole.length);
   } else text = text.replace(KLOG, "");
   // Control characters were made spaces, so the tabs of zap's console form are looked for in what

@@ -47,8 +47,7 @@ function retryOf(text: string): number | null {
   const match = RETRY.exec(text);
   if (match === null) return null;
   const [, day, clock, fraction = "", offset = "Z"] = match;
-  const ns = parseMsOrNull(`${day}T${clock}${fraction}${offset}`);
-  return ns === null ? null : ns;
+  return parseMsOrNull(`${day}T${clock}${fraction}${offset}`);
 }
 
 function isName(name: string): boolean {
