@@ -178,6 +178,8 @@ const copyRecord = z.looseObject({
   liveFrom: instant,
   liveUntil: instant,
   retired: z.optional(z.looseObject({ at: instant, reason: z.string() })),
+  /** When a restore last wrote it to the cluster. */
+  restoredAt: z.optional(instant),
 });
 export type CopyRecord = z.infer<typeof copyRecord>;
 
@@ -326,19 +328,13 @@ export type ParsedState =
       readonly expected: string;
     };
 
-/**
- * Earlier versions stored a kubeconfig's `server` as it stood, with a `?token=` that it may have
- * had.
- */
+/** Earlier versions stored a kubeconfig's `server` with its `?token=`. */
 function withPlainServer(state: StateDocument): StateDocument {
   const [address = ""] = state.server.split(/[?#]/, 1);
   return address === state.server ? state : { ...state, server: address.replace(/\/$/, "") };
 }
 
-/**
- * Reads a state document. `newer` in a problem: whole, but of a format that only a newer certkeep
- * reads.
- */
+/** `newer` in a problem: whole, but of a format that only a newer certkeep reads. */
 export function parseState(text: string): ParsedState {
   const read = readDocument(text, STATE_FORMAT, stateDocument, isValid);
   if (read.ok) return { ok: true, state: withPlainServer(read.value) };

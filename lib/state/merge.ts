@@ -21,6 +21,7 @@ function earlier(a: string, b: string): string {
 /** One copy as two audits know it: its spans are united, a retirement stays. */
 function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
   const retired = a.retired ?? b.retired;
+  const restoredAt = later(a.restoredAt ?? "", b.restoredAt ?? "");
   return {
     ...a,
     ...b,
@@ -30,6 +31,7 @@ function mergeCopy(a: CopyRecord, b: CopyRecord): CopyRecord {
     liveFrom: earlier(a.liveFrom, b.liveFrom),
     liveUntil: later(a.liveUntil, b.liveUntil),
     ...(retired === undefined ? {} : { retired }),
+    ...(restoredAt === "" ? {} : { restoredAt }),
   };
 }
 

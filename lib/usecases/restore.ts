@@ -30,7 +30,7 @@ import { withLease } from "./restore/lease.ts";
 import type { LiveCluster } from "./restore/live.ts";
 import { completeRecreation } from "./restore/recreate.ts";
 import { deniedWrites } from "./restore/permissions.ts";
-import { createReplacedKeeper, recipientsOf } from "./restore/replaced.ts";
+import { createReplacedKeeper, recipientsOf, recordRestores } from "./restore/replaced.ts";
 import { createRevocationAsker } from "./restore/open.ts";
 import { findSource, type Source } from "./restore/source.ts";
 import {
@@ -68,7 +68,9 @@ export async function runRestore(
     ? withLease(source.target, ports, ports.progress.note, restore)
     : restore());
   await run.follow();
-  return run.report();
+  const report = run.report();
+  if (request.mode === "apply") await recordRestores(source, target, report.items, ports);
+  return report;
 }
 
 async function restoreFrom(

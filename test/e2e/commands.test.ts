@@ -323,6 +323,11 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver", "kubectl"))("offered comman
     expect(page.stdout.match(/certkeep (?:clusters add|restore) [^\n]*\w/g)).toEqual(commands);
     for (const command of commands) expect(await offered(command)).toMatchObject({ code: 0 });
     expect((await readSecret(kube, shop, secret))?.data).toEqual(before?.data);
+    const explained = async (): Promise<string> =>
+      (await certkeep("explain", `${secret}.example.com`)).stdout;
+    expect(await explained()).toMatch(/Restored .* UTC; the next audit checks it/);
+    expect((await certkeep("audit")).code).toBe(0);
+    expect(await explained()).not.toContain("the next audit checks it");
   });
 
   it("audit, after a rebuild -> restore: what the one before had, and what it had lost", async () => {

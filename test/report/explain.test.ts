@@ -7,7 +7,7 @@ import { PLAIN } from "../../lib/report/text.ts";
 import { summarize } from "../../lib/report/summary.ts";
 import { type CopyRecord, type StateDocument } from "../../lib/state/document.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
-import { certificate, NOW_MS, secret, state } from "../finding/fixture.ts";
+import { certificate, copy, NOW_MS, secret, state } from "../finding/fixture.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 
 const explain = (
@@ -251,6 +251,19 @@ describe("the page", () => {
         places: [{ state: "lost", since: "2026-11-23T08:00:00Z", certificate: { serial: "0a" } }],
       });
     }
+  });
+
+  it.each([
+    ["2026-11-23T11:30:00Z", true],
+    ["2026-11-23T10:30:00Z", false],
+  ])("says that it was restored until an audit has seen it: %s", async (restoredAt, isSaid) => {
+    const one = state(undefined, { copies: { v1: copy({ restoredAt }) } });
+    const audit = one.audit === null ? null : { ...one.audit, finishedAt: "2026-11-23T11:00:00Z" };
+    const text = page(await explain("shop.tail1a2b3.ts.net", null, { ...one, audit }));
+    const said = "Restored Nov 23 11:30 UTC; the next audit checks it";
+    expect(/Restored [^;]*; the next audit checks it/.exec(text)?.[0]).toBe(
+      isSaid ? said : undefined,
+    );
   });
 
   it("says “as last seen” of a cluster that can't be reached", async () => {

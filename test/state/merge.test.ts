@@ -90,6 +90,19 @@ describe("merging two audits' states", () => {
     }
   });
 
+  it("keeps when a copy was last restored, whoever writes last", () => {
+    const restored = (minute: number) =>
+      audited(minute, { copies: { v: copy({ restoredAt: T(minute) }) } });
+    const never = audited(9, { copies: { v: copy({}) } });
+    for (const [a, b] of [
+      [restored(4), restored(5)],
+      [restored(5), never],
+    ] as const)
+      for (const merged of [mergeStates(a, b), mergeStates(b, a)])
+        expect(merged.copies["v"]?.restoredAt).toBe(T(5));
+    expect(mergeStates(never, never).copies["v"]).not.toHaveProperty("restoredAt");
+  });
+
   it("unites the spans in which a copy was live, and never forgets a retirement", () => {
     const a = audited(5, {
       copies: {

@@ -26,6 +26,7 @@ export function headLines(view: Explanation, page: Page): string[] {
   return [
     ...titleLines(view, page),
     ...fact("Status", status.texts, status.paint),
+    ...fact("", restoredTexts(view), page.style.green),
     ...fact("", staleTexts(view), page.style.yellow),
     ...fact("Backup", backupTexts(view)),
     ...fact("Limit", limitTexts(view), isLimited(view) ? page.style.red : undefined),
@@ -113,6 +114,21 @@ function clusterTexts(atMs: number) {
 }
 
 /** What an old audit saw is no verdict of now. */
+/** What a restore wrote since the last audit, whose look is shown. */
+function restoredTexts({ places, atMs }: Explanation): string[] {
+  const times = places.flatMap(({ entry, auditedAt }) => {
+    const seenMs = auditedAt === null ? Number.NEGATIVE_INFINITY : parseMs(auditedAt);
+    const restored = entry.backups.flatMap(({ copy: { restoredAt } }) => {
+      const restoredMs = restoredAt === undefined ? null : parseMs(restoredAt);
+      return restoredMs !== null && restoredMs > seenMs && restoredMs <= atMs ? [restoredMs] : [];
+    });
+    return restored.length === 0 ? [] : [Math.max(...restored)];
+  });
+  if (times.length === 0) return [];
+  const share = times.length === places.length ? "" : ` in ${times.length} of ${places.length}`;
+  return [`Restored ${shortUtc(Math.max(...times), atMs)}${share}; the next audit checks it`];
+}
+
 function staleTexts(view: Explanation): string[] {
   const { places, atMs } = view;
   const audits = new Map(

@@ -3,6 +3,7 @@
  * state before the cluster is touched. Recordings that come together are written together.
  */
 import { formatMs } from "../../certificate/time.ts";
+import { isCertkeepError } from "../../error.ts";
 import { type BackupRecord, type CopyFacts, NO_LEAF } from "../../backup/record.ts";
 import { leafFacts, type LiveSecret, type OpenedCopy } from "../../restoreplan/view.ts";
 import {
@@ -15,7 +16,7 @@ import { decodeBase64 } from "../../encoding.ts";
 import { OPAQUE_TYPE, TLS_TYPE, type Shape } from "../../secret/shapes.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { backUp, type MadeBackup, noteBackup } from "../audit/backup.ts";
-import type { RestorePorts, RestoreTarget } from "./context.ts";
+import type { RestoredItem, RestorePorts, RestoreTarget } from "./context.ts";
 import type { Source } from "./source.ts";
 import { changeState } from "../states.ts";
 
@@ -148,4 +149,32 @@ export function createReplacedKeeper(
       await mine;
     },
   };
+}
+
+/** What was written, so that `explain` says it before an audit has seen it. */
+export async function recordRestores(
+  source: Source,
+  { title, server }: RestoreTarget,
+  items: readonly RestoredItem[],
+  { states, clock, progress }: RestorePorts,
+): Promise<void> {
+  const restored = items.flatMap(({ outcome, item: { version } }) =>
+    outcome === "done" && version !== null ? [version] : [],
+  );
+  if (restored.length === 0) return;
+  const restoredAt = formatMs(clock.nowMs());
+  try {
+    await changeState(states, source.target, title, server, (state) => {
+      const copies = { ...state.copies };
+      for (const version of restored) {
+        const copy = copies[version];
+        if (copy !== undefined) copies[version] = { ...copy, restoredAt };
+      }
+      return { ...state, copies };
+    });
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    // What was restored is restored: the next audit sees it.
+    progress.note(error.message);
+  }
 }
