@@ -30,6 +30,7 @@ import {
 } from "../lib/usecases/restore/context.ts";
 import { composeRestore } from "../lib/wiring/restore.ts";
 import { composeSettings, unknownCluster } from "../lib/wiring/settings.ts";
+import { publishedAt } from "../lib/wiring/world.ts";
 
 export function handler(event: unknown, context?: Invocation): Promise<object> {
   return runFunction("restore", context, async (run) => {
@@ -73,12 +74,6 @@ async function composeRestoreFunction(
       self: restoreFunctionOf(config.aws),
     },
   };
-}
-
-/** Beside the states, where dispatch publishes it. */
-function publishedAt(env: FunctionRun["env"], state: string | null): string | null {
-  const bucket = /^s3:\/\/([^/]+)/.exec(state ?? "")?.[1];
-  return env["CERTKEEP_PUBLISH"] || (bucket === undefined ? null : `s3://${bucket}/certkeep.yaml`);
 }
 
 interface RestoreFunctionPorts extends Telemetry {

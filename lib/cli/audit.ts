@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { composeAudit } from "../wiring/audit.ts";
 import { fullStop, ERROR_CODES, type ErrorCode } from "../error.ts";
 import type { Finding } from "../finding/finding.ts";
-import { reachedVia, restoreFunctionOf } from "../finding/action.ts";
+import { reachedVia, restoreFunctionOf, type Via } from "../finding/action.ts";
 import { auditText } from "../report/audit.ts";
 import { certificateRows } from "../report/rows.ts";
 import { observationsOf } from "../state/observations.ts";
@@ -12,7 +12,7 @@ import { budgetLevels } from "../report/budgets.ts";
 import { plain } from "../plain.ts";
 import { auditAll, isIncomplete, type AuditedTarget, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
-import type { ContextRef } from "../wiring/world.ts";
+import { viaOfWorld } from "../wiring/world.ts";
 import { log, logRequests, tell, writeLine, type Io } from "./io.ts";
 import {
   failsOn,
@@ -59,7 +59,7 @@ Examples:
         run.config.ignore,
         restoreFunctionOf(run.config.aws),
       );
-      const report = offeredVia(audited, world.contextRef);
+      const report = offeredVia(audited, viaOfWorld(world));
       world.progress.done();
       // Where nothing was audited, standard error says why, once.
       if (report.clusters.length > 0 || report.failed.length === 0 || options.json === true)
@@ -76,8 +76,8 @@ Examples:
     });
 }
 
-/** The same report, with commands that lead to the context which the person named. */
-function offeredVia(report: AuditReport, via: ContextRef | null): AuditReport {
+/** The same report, with commands that lead to the context and configuration that were named. */
+function offeredVia(report: AuditReport, via: Via | null): AuditReport {
   if (via === null) return report;
   const clusters = report.clusters.map((cluster) => ({
     ...cluster,

@@ -1,7 +1,9 @@
 /** `certkeep doctor [CLUSTER…]` */
 import { Command } from "commander";
 import { composeDoctor } from "../wiring/doctor.ts";
+import { viaOfWorld } from "../wiring/world.ts";
 import { CertkeepError } from "../error.ts";
+import type { Via } from "../finding/action.ts";
 import { doctorDocument, doctorText, type DoctorLine } from "../report/doctor.ts";
 import { runDoctor } from "../usecases/doctor.ts";
 import { doctorExits, failed } from "../usecases/doctor/line.ts";
@@ -18,6 +20,10 @@ import {
 } from "./options.ts";
 
 const DOCTOR_SCHEMA = "certkeep.doctor/v1";
+
+function withVia(line: DoctorLine, via: Via): DoctorLine {
+  return line.action === null ? line : { ...line, action: { via, ...line.action } };
+}
 
 type Options = CommonOptions & { readonly sendTest?: boolean };
 
@@ -47,7 +53,11 @@ Examples:
       let lines: readonly DoctorLine[];
       try {
         const world = worldOf(io, options);
-        lines = await runDoctor(await composeDoctor(world, clusters, options.sendTest === true));
+        const found = await runDoctor(
+          await composeDoctor(world, clusters, options.sendTest === true),
+        );
+        const via = viaOfWorld(world);
+        lines = via === null ? found : found.map((one) => withVia(one, via));
       } catch (error) {
         if (!(error instanceof CertkeepError) || error.code === "usage") throw error;
         const { file } = io.inUse;

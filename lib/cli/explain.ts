@@ -57,7 +57,7 @@ Examples:
     )
     .action(async (name: string, options: Options) => {
       const { config, ports } = await composeReport(worldOf(io, options));
-      const { issuance, restore } = ports;
+      const { issuance, restore, via } = ports;
       const explanation = await explainName(
         { ...ports, ...issuance },
         {
@@ -65,6 +65,7 @@ Examples:
           plan: options.plan ?? null,
           ignore: config.ignore,
           restore: restore ?? null,
+          via: via ?? null,
         },
       );
       present(io, options, {

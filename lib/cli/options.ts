@@ -133,6 +133,7 @@ export async function applyOutput(io: Io, command: Command): Promise<void> {
 export function configWorld(io: Io, options: Pick<CommonOptions, "config">): ConfigWorld {
   return {
     configFile: options.config ?? io.config ?? null,
+    configWord: options.config ?? null,
     env: io.env,
     cwd: io.cwd,
     askApproval: io.interactive

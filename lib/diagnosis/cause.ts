@@ -13,7 +13,7 @@
  *
  * What a log or an Event says is its cluster's own word: it names causes in that cluster alone.
  */
-import type { RestoreAction } from "../finding/action.ts";
+import type { RestoreAction, Via } from "../finding/action.ts";
 import type { EvidenceLine, Fact } from "./evidence.ts";
 
 export const CAUSE_CODES = [
@@ -68,7 +68,9 @@ export const EFFECTS: Readonly<Record<CauseCode, readonly Effect[]>> = {
 export const CONFIDENCES = ["proven", "likely", "possible"] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
-export type Measure =
+export type Measure = AnyMeasure & { readonly via?: Via };
+
+type AnyMeasure =
   | {
       readonly kind: "grant";
       /** Role and RoleBinding that give the permission; `null`: its own manifest's. */
@@ -236,4 +238,26 @@ export function sortCauses(causes: readonly Cause[]): Cause[] {
   return causes.toSorted(
     (a, b) => byWeight(a, b) || CAUSE_CODES.indexOf(a.code) - CAUSE_CODES.indexOf(b.code),
   );
+}
+
+function measureVia(measure: Measure, via: Via): Measure {
+  return "action" in measure && measure.action !== null
+    ? { ...measure, action: { ...measure.action, via } }
+    : { ...measure, via };
+}
+
+/** The diagnosis, with commands that lead where `via` leads. */
+export function diagnosisVia(diagnosis: Diagnosis, via: Via | null): Diagnosis {
+  if (via === null) return diagnosis;
+  return {
+    ...diagnosis,
+    causes: diagnosis.causes.map((cause) => ({
+      ...cause,
+      measures: cause.measures.map((measure) => measureVia(measure, via)),
+    })),
+    missing: diagnosis.missing.map((one) => ({
+      ...one,
+      measure: one.measure === null ? null : measureVia(one.measure, via),
+    })),
+  };
 }

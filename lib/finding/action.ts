@@ -18,10 +18,12 @@ export function restoreFunctionOf(aws: AwsSettings | null): RestoreFunction | nu
     : { name: aws.restoreFunction, region: aws.region };
 }
 
-/** The options by which a person named a context, for the commands that are offered. */
-export interface ContextWords {
+/** The options that lead a command to the same context and configuration as the one before it. */
+export interface Via {
   readonly context: string | null;
   readonly kubeconfig: string | null;
+  /** `--config`; `null`: the configuration is found without it. */
+  readonly config: string | null;
 }
 
 /** Its fields mean what they mean in the restoring function's event. */
@@ -35,15 +37,17 @@ export interface RestoreAction {
   /** Delete the Secret and create it again, because it can't be changed. */
   readonly replace: boolean;
   readonly standby: boolean;
-  readonly via?: ContextWords;
+  readonly via?: Via;
 }
 
-export type Action =
+export type Action = AnyAction & { readonly via?: Via };
+
+type AnyAction =
   | RestoreAction
   | { readonly kind: "invoke"; readonly by: RestoreFunction; readonly restore: RestoreAction }
   | { readonly kind: "explain"; readonly name: string }
-  | { readonly kind: "audit"; readonly cluster: string; readonly via?: ContextWords }
-  | { readonly kind: "doctor"; readonly cluster: string | null; readonly via?: ContextWords }
+  | { readonly kind: "audit"; readonly cluster: string }
+  | { readonly kind: "doctor"; readonly cluster: string | null }
   | {
       readonly kind: "clustersAdd";
       readonly cluster: string;
@@ -72,6 +76,7 @@ export type Action =
   | { readonly kind: "nameSecret"; readonly cluster: string }
   | { readonly kind: "clustersRemove"; readonly cluster: string }
   | { readonly kind: "digest" }
+  | { readonly kind: "report" }
   | { readonly kind: "sendTest" }
   | { readonly kind: "chmod"; readonly path: string }
   | { readonly kind: "subscribe"; readonly topic: string }
@@ -82,7 +87,7 @@ export type Action =
   | { readonly kind: "clock" }
   | { readonly kind: "apiServices" }
   /** Ask a cluster that doesn't answer in another way. */
-  | { readonly kind: "clusterInfo"; readonly via: ContextWords };
+  | { readonly kind: "clusterInfo" };
 
 /** Whether it gives a registration the permissions that the actions after it need. */
 export function registersFirst(first: Action | undefined): boolean {
@@ -124,19 +129,20 @@ export function restoreAction(
   };
 }
 
-/** The finding, with commands that lead to the context which the person named. */
+/** The finding, with commands that lead where `via` leads. */
 export function reachedVia<T extends { readonly actions: readonly Action[] }>(
   finding: T,
-  via: ContextWords,
+  via: Via | null,
 ): T {
-  return {
-    ...finding,
-    actions: finding.actions.map((action) =>
-      action.kind === "restore" || action.kind === "audit" || action.kind === "doctor"
-        ? { ...action, via }
-        : action,
-    ),
-  };
+  if (via === null) return finding;
+  return { ...finding, actions: finding.actions.map((action) => ({ ...action, via })) };
+}
+
+/** What the commands of these findings are reached by. */
+export function viaOf(
+  findings: readonly { readonly actions: readonly Action[] }[],
+): Via | undefined {
+  return findings.flatMap(({ actions }) => actions).find(({ via }) => via !== undefined)?.via;
 }
 
 /**

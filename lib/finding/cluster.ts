@@ -8,7 +8,7 @@ import { SKEW_MS } from "../ratelimit/evidence.ts";
 import type { StateDocument } from "../state/document.ts";
 import { calledBy } from "../state/identity.ts";
 import type { Across } from "./across.ts";
-import type { Action, RestoreFunction } from "./action.ts";
+import { type Action, reachedVia, type RestoreFunction, type Via } from "./action.ts";
 import { adviseFindings } from "./advise.ts";
 import { evaluateState } from "./evaluate.ts";
 import { clusterSubject, createFinding, type Finding } from "./finding.ts";
@@ -28,6 +28,8 @@ export interface FindingsView {
   readonly across?: Across | null;
   /** The function on AWS that restores, offered beside each restore; `null`: there is none. */
   readonly restore?: RestoreFunction | null;
+  /** What offered commands are reached by; `null`: nothing that they name. */
+  readonly via?: Via | null;
 }
 
 export interface ClusterFindings {
@@ -42,7 +44,7 @@ export function clusterFindings(
   view: FindingsView,
   own: readonly Finding[] = evaluateState(state, view.atMs, formatMs(view.atMs)),
 ): ClusterFindings {
-  const { across = null, ignore, atMs, restore = null } = view;
+  const { across = null, ignore, atMs, restore = null, via = null } = view;
   const found =
     across === null
       ? own
@@ -51,11 +53,9 @@ export function clusterFindings(
           state,
           across,
         );
-  return applyIgnore(
-    offerFunction([...found, ...staleFindings(state, view), ...nameFindings(state, view)], restore),
-    ignore,
-    atMs,
-  );
+  const all = [...found, ...staleFindings(state, view), ...nameFindings(state, view)];
+  const offered = offerFunction(all, restore).map((finding) => reachedVia(finding, via));
+  return applyIgnore(offered, ignore, atMs);
 }
 
 /**

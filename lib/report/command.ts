@@ -3,7 +3,7 @@
  * `fitsCommand` takes is put in; where something doesn't fit there is no command.
  */
 import { formatMs } from "../certificate/time.ts";
-import type { Action, ContextWords, RestoreAction, RestoreFunction } from "../finding/action.ts";
+import type { Action, RestoreAction, RestoreFunction, Via } from "../finding/action.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import type { PlanCode } from "../restoreplan/objection.ts";
 import type { RestartAction } from "../restoreplan/item.ts";
@@ -101,7 +101,7 @@ export function restoreCommand(
     ...(options.force ?? []).flatMap((code) => [literal("--force"), code]),
     ...value("--context", context),
     ...value("--kubeconfig", options.kubeconfig ?? restore.via?.kubeconfig),
-    ...value("--config", options.config),
+    ...value("--config", options.config ?? restore.via?.config),
     ...value("--follow", options.follow),
     ...flag("--apply", options.apply),
   );
@@ -120,6 +120,7 @@ const FIXED = {
   init: "certkeep init",
   clustersAddFirst: "certkeep clusters add NAME --context CTX",
   digest: "certkeep digest",
+  report: "certkeep report",
   sendTest: "certkeep doctor --send-test",
   bindings: "kubectl get clusterrolebindings,rolebindings --all-namespaces -o wide",
   clock: "timedatectl status",
@@ -136,6 +137,9 @@ function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" 
     literal("certkeep clusters add"),
     action.cluster,
     ...(action.context === undefined ? [] : [literal("--context"), action.context]),
+    ...(action.context === undefined || action.via?.kubeconfig == null
+      ? []
+      : [literal("--kubeconfig"), action.via.kubeconfig]),
     ...(action.rebuilt ? [literal("--rebuilt")] : []),
     ...(action.brings === true ? [literal("--credential FILE")] : []),
   );
@@ -146,7 +150,7 @@ function clusterWords({
   via,
 }: {
   readonly cluster: string | null;
-  readonly via?: ContextWords;
+  readonly via?: Via | undefined;
 }): readonly (Literal | string)[] {
   const { context = null, kubeconfig = null } = via ?? {};
   return [
@@ -156,8 +160,34 @@ function clusterWords({
   ];
 }
 
+/** Of other programs, or with `--config` already. */
+const WITHOUT_CONFIG: ReadonlySet<Action["kind"]> = new Set([
+  "restore",
+  "invoke",
+  "clusterInfo",
+  "moveAway",
+  "chmod",
+  "subscribe",
+  "bindings",
+  "clock",
+  "apiServices",
+]);
+
 /** The command that does it; `null` where a name doesn't fit one. */
 export function commandOf(action: Action): string | null {
+  const command = commandWithout(action);
+  const config = action.via?.config ?? null;
+  if (config === null || command === null || WITHOUT_CONFIG.has(action.kind)) return command;
+  const words = commandLine(...configWords(action.via));
+  return words === null ? null : `${command} ${words}`;
+}
+
+export function configWords(via: Via | undefined): readonly (Literal | string)[] {
+  const config = via?.config ?? null;
+  return config === null ? [] : [literal("--config"), config];
+}
+
+function commandWithout(action: Action): string | null {
   switch (action.kind) {
     case "restore":
       return restoreCommand(action);
@@ -181,7 +211,7 @@ export function commandOf(action: Action): string | null {
     case "clusterInfo":
       return commandLine(
         literal("kubectl"),
-        ...clusterWords({ cluster: null, via: action.via }),
+        ...clusterWords({ ...action, cluster: null }),
         literal("cluster-info"),
       );
     case "nameSecret":
@@ -195,7 +225,7 @@ export function commandOf(action: Action): string | null {
     case "pin":
       return commandLine(
         literal("certkeep restore"),
-        action.cluster,
+        ...clusterWords(action),
         literal("--rebuilt --all --apply"),
       );
     case "backups":
@@ -224,7 +254,7 @@ export function commandOf(action: Action): string | null {
 export function findingCommand(finding: Finding): string | null {
   const [first] = finding.actions;
   if (first === undefined) return null;
-  return commandOf(first) ?? commandOf({ kind: "explain", name: findingRef(finding) });
+  return commandOf(first) ?? commandOf({ ...first, kind: "explain", name: findingRef(finding) });
 }
 
 /** Whether its command only explains it, and doesn't do what is advised. */

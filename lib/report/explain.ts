@@ -2,6 +2,7 @@
  * All that is known of one name, for a terminal: answer, fix, evidence, history. `-v` adds every
  * line of evidence, the findings in full, sources and backups. Pure.
  */
+import { viaOf } from "../finding/action.ts";
 import { actionLines } from "./explain/actions.ts";
 import { evidenceLines, footLines, historyLines } from "./explain/evidence.ts";
 import {
@@ -82,7 +83,8 @@ const MAX_LINES = 24;
 function allFindings(view: Explanation, page: ExplainPage): string[] {
   const { findings, name, atMs } = view;
   const items = itemsOf({ findings, nameOf: (cluster) => clusterName(view, cluster), nowMs: atMs });
-  const self = commandOf({ kind: "explain", name });
+  const via = viaOf(findings);
+  const self = commandOf({ kind: "explain", name, ...(via === undefined ? {} : { via }) });
   const several = isOfSeveral(
     view,
     findings.map(({ subject }) => subject.cluster),

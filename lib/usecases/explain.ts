@@ -4,9 +4,9 @@
  */
 import { CertkeepError } from "../error.ts";
 import type { Across } from "../finding/across.ts";
-import type { Diagnosis } from "../diagnosis/cause.ts";
+import { type Diagnosis, diagnosisVia } from "../diagnosis/cause.ts";
 import { setKeyOf } from "../diagnosis/clusterindex.ts";
-import type { RestoreFunction } from "../finding/action.ts";
+import type { RestoreFunction, Via } from "../finding/action.ts";
 import { CODES } from "../finding/codes.ts";
 import { type Finding, findingRef } from "../finding/finding.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
@@ -31,6 +31,8 @@ export interface ExplainInput {
   readonly plan: number | null;
   readonly ignore: readonly IgnoreEntry[];
   readonly restore?: RestoreFunction | null;
+  /** What offered commands are reached by. */
+  readonly via?: Via | null;
 }
 
 /** A cluster that no configuration names is called by its context; its state by its identity. */
@@ -46,8 +48,8 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
     // A state with an instant that is none throws here, and counts as damaged.
     read.push({ state, entries: [...certificates(state, atMs)] });
   });
-  const { ignore, restore = null } = input;
-  const view = { atMs, wallMs: ports.wall?.nowMs() ?? null, across, ignore, restore };
+  const { ignore, restore = null, via = null } = input;
+  const view = { atMs, wallMs: ports.wall?.nowMs() ?? null, across, ignore, restore, via };
   const clusters = read
     // What a context was audited as before it was known to lead to a named cluster is outdated.
     .filter(({ state }) => !(isUnnamed(state) && across.firstNames.has(state.cluster)))
@@ -55,7 +57,10 @@ export async function explainName(ports: AcrossPorts, input: ExplainInput): Prom
     .map(({ state, entries }) => new KnownCluster(state, entries, view));
   const explainer = new Explainer(clusters, across, input);
   const explanation = explainer.resolve();
-  if (explanation !== null) return { ...explanation, problems };
+  if (explanation !== null) {
+    const diagnoses = explanation.diagnoses.map((one) => diagnosisVia(one, via));
+    return { ...explanation, diagnoses, problems };
+  }
   refuseSkipped(
     input.name,
     clusters.map(({ state }) => state),

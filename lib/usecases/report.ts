@@ -4,7 +4,7 @@
  */
 import { type CertkeepError, isCertkeepError, orError } from "../error.ts";
 import type { IgnoreEntry } from "../finding/ignore.ts";
-import type { RestoreFunction } from "../finding/action.ts";
+import type { RestoreFunction, Via } from "../finding/action.ts";
 import type { FindingsView } from "../finding/cluster.ts";
 import type { Clock } from "../ports/runtime.ts";
 import type { StateStore } from "../ports/stores.ts";
@@ -26,6 +26,8 @@ export interface ReportPorts {
   /** Known issuers and limits of the configuration; without them nothing is said of budgets. */
   readonly issuance?: Pick<AcrossPorts, "wall" | "kit" | "overrides">;
   readonly restore?: RestoreFunction | null;
+  /** What offered commands are reached by. */
+  readonly via?: Via | null;
 }
 
 export interface ReportScope {
@@ -68,6 +70,7 @@ export async function surveyStates(
     across: null,
     wallMs: ports.issuance?.wall?.nowMs() ?? null,
     restore: ports.restore ?? null,
+    via: ports.via ?? null,
   };
   const wanted = new Set(
     registered.length === 0 ? keys : keys.filter((key) => registered.includes(key)),

@@ -27,6 +27,8 @@ export type ApprovalQuestion = Question;
 export interface ConfigWorld {
   /** `--config`: a path or `s3://BUCKET/KEY`; `null`: looked for upwards from `cwd`. */
   readonly configFile: string | null;
+  /** `--config` as a person typed it, for the commands that are offered; absent: it wasn't. */
+  readonly configWord?: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /**

@@ -13,7 +13,7 @@ import { issuersOf, limitOverrides } from "./kit.ts";
 import { readReference } from "./reference.ts";
 import { composeSettings, type World } from "./settings.ts";
 import { withHeapLimits } from "../adapters/heap.ts";
-import type { RunWorld } from "./world.ts";
+import { type RunWorld, viaOfConfig } from "./world.ts";
 
 type ReportWorld = World & Pick<RunWorld, "nowMs" | "atMs" | "signal">;
 
@@ -34,6 +34,7 @@ export async function composeReport(world: ReportWorld) {
         overrides: limitOverrides(config),
       },
       restore: restoreFunctionOf(config.aws),
+      via: viaOfConfig(world, config),
     },
     scope: { registered: names, ignore: config.ignore },
     secrets,

@@ -3,7 +3,9 @@ import type { Readable } from "node:stream";
 import type { AskPassphrase } from "../adapters/age/identity.ts";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { realTimer } from "../adapters/timer.ts";
+import type { Config } from "../config/schema.ts";
 import { settingsFor } from "../config/settings.ts";
+import type { Via } from "../finding/action.ts";
 import type { Progress } from "../ports/runtime.ts";
 import { kitOf } from "./kit.ts";
 import type { ComposedSettings, World } from "./settings.ts";
@@ -44,4 +46,29 @@ export function portsOf({ config, stores }: ComposedSettings, world: RunWorld) {
     timer: realTimer,
     ...(world.signal === undefined ? {} : { signal: world.signal }),
   };
+}
+
+/** The configuration that offered commands have to name: as it was named, or where it's published. */
+export function viaOfConfig(
+  { configWord = null, deployed, env }: Pick<World, "configWord" | "deployed" | "env">,
+  { stores }: Config,
+): Via | null {
+  const config = deployed === true ? publishedAt(env, stores.state) : configWord;
+  return config === null ? null : { context: null, kubeconfig: null, config };
+}
+
+/** The context and the configuration that a person named; `null`: neither. */
+export function viaOfWorld({
+  contextRef,
+  configWord = null,
+}: Pick<RunWorld, "contextRef" | "configWord">): Via | null {
+  if (contextRef === null && configWord === null) return null;
+  const { context = null, kubeconfig = null } = contextRef ?? {};
+  return { context, kubeconfig, config: configWord };
+}
+
+/** Beside the states, where dispatch publishes it. */
+export function publishedAt(env: World["env"], state: string | null): string | null {
+  const bucket = /^s3:\/\/([^/]+)/.exec(state ?? "")?.[1];
+  return env["CERTKEEP_PUBLISH"] || (bucket === undefined ? null : `s3://${bucket}/certkeep.yaml`);
 }

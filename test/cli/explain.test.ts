@@ -192,7 +192,7 @@ describe("certkeep explain", () => {
     const { out } = await certkeep("explain", DOMAIN);
     expect(out.replaceAll(/\s+/g, " ")).toContain("Limit 4 of 5 left (estimate)");
     expect(out).toContain(
-      `\nRestore, if it wasn't removed on purpose\n  certkeep restore prod ${DOMAIN} --apply\n`,
+      `\nRestore, if it wasn't removed on purpose\n  certkeep restore prod ${DOMAIN} --config ${join(folder, "certkeep.yaml")} --apply\n`,
     );
   });
 

@@ -194,8 +194,8 @@ describe("--context and --kubeconfig", () => {
   });
 
   it.each([
-    ["--kubeconfig other", /certkeep restore there \S+ --kubeconfig other --apply/],
-    ["--context here", /certkeep restore \S+ --context here --apply/],
+    ["--kubeconfig other", /certkeep restore there \S+ --kubeconfig other --config \S+ --apply/],
+    ["--context here", /certkeep restore \S+ --context here --config \S+ --apply/],
   ])("audit %s: its commands lead there too, as they stand", async (args, command) => {
     await certkeep("audit", ...args.split(" "));
     world.sandbox.remove("tailscale", DOMAIN);

@@ -166,6 +166,18 @@ describe("functions as Lambda calls them", () => {
     expect(metric("DrillFailed")).toBe(0);
 
     world.sandbox.remove("tailscale", DOMAIN);
+    world.put({
+      apiVersion: "networking.k8s.io/v1",
+      kind: "Ingress",
+      metadata: { name: "shop", namespace: "shop" },
+    });
+    await audit({ clusters: ["prod"] }, CONTEXT);
+    vi.stubEnv("CERTKEEP_PUBLISH", "s3://bucket/certkeep.yaml");
+    await digest({}, CONTEXT);
+    const posted = JSON.stringify(sink.taken.at(-1));
+    expect(posted).toContain(`certkeep restore prod ${DOMAIN} --config s3://bucket/certkeep.yaml`);
+    expect(posted).toContain("aws lambda invoke --function-name certkeep-prod-restore ");
+    vi.stubEnv("CERTKEEP_PUBLISH", undefined);
     expect(await restore({ cluster: "prod", all: true }, CONTEXT)).toMatchObject({
       mode: "plan",
       counts: { planned: 1 },

@@ -5,5 +5,9 @@
 import { join } from "node:path";
 
 export function named(folder: string, args: readonly string[]): readonly string[] {
-  return [...args, "--config", join(folder, "certkeep.yaml")];
+  return [...args, "--config", configIn(folder)];
+}
+
+export function configIn(folder: string): string {
+  return join(folder, "certkeep.yaml");
 }

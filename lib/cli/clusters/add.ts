@@ -1,8 +1,10 @@
 /** `certkeep clusters add NAME` */
 import { Command } from "commander";
 import { CertkeepError } from "../../error.ts";
+import type { Action } from "../../finding/action.ts";
 import { plain } from "../../plain.ts";
 import { manifestText } from "../../rbac/manifest.ts";
+import { commandOf } from "../../report/command.ts";
 import { count } from "../../report/text.ts";
 import type { AccessPlan } from "../../rbac/rules.ts";
 import { PARTS, type Part } from "../../rbac/table.ts";
@@ -140,7 +142,7 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
       },
       run.ports,
     );
-    tell(io, result, plan.parts, io.nowMs());
+    tell(io, result, plan.parts, options);
     if (options.json === true) writeJson(io, ADDED_SCHEMA, registeredDocument(result));
   } finally {
     await run.close();
@@ -172,16 +174,25 @@ function noteNarrowing(
     );
 }
 
-function tell(io: Io, result: RegisterResult, parts: readonly Part[], nowMs: number): void {
-  const { name } = result;
-  for (const line of registeredLines(result, nowMs)) writeLine(io.stderr, line);
+function tell(
+  io: Io,
+  result: RegisterResult,
+  parts: readonly Part[],
+  { config = null }: { readonly config?: string | null },
+): void {
+  const cluster = result.name;
+  const offer = (title: string, ...actions: readonly Action[]): void => {
+    const via = { context: null, kubeconfig: null, config };
+    const commands = actions.flatMap((action) => commandOf({ ...action, via }) ?? []);
+    writeLine(io.stderr, [title, ...commands.map((command) => `  ${command}`)].join("\n"));
+  };
+  for (const line of registeredLines(result, io.nowMs())) writeLine(io.stderr, line);
   for (const [part, why] of [
     ["diagnosis", "To find why certificates are reissued:"],
     ["restore", "To restore (adds a second credential, stored apart):"],
   ] as const)
-    if (!parts.includes(part))
-      writeLine(io.stderr, `${why}\n  certkeep clusters add ${name} --with ${part}`);
-  writeLine(io.stderr, `Next:\n  certkeep audit ${name}\n  certkeep doctor ${name}`);
+    if (!parts.includes(part)) offer(why, { kind: "addParts", cluster, parts: [part] });
+  offer("Next:", { kind: "audit", cluster }, { kind: "doctor", cluster });
 }
 
 async function consent(

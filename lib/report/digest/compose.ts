@@ -1,4 +1,7 @@
 /** Composes a digest's message from what is new, what is resolved and what is still true. Pure. */
+import { viaOf } from "../../finding/action.ts";
+import type { Finding } from "../../finding/finding.ts";
+import { commandOf } from "../command.ts";
 import { type Text, instantParts, own, say, sentence, someNames } from "../part.ts";
 import { sumOf, ignoredNotes, titleIn } from "../summary.ts";
 import { fleetText, namesOf, resolvedNotices } from "./fleet.ts";
@@ -11,8 +14,9 @@ export function composeMessage(input: MessageInput): Message {
   const { kind, nowMs, summaries, resolved, issuedNow, repeated } = input;
   const items = kind === "heartbeat" ? [] : problemItems(input);
   const fleet = fleetText(summaries, nowMs);
+  const report = reportCommand(input.reported);
   const notices = [
-    ...items.map((item) => problemNotice(item, repeated)),
+    ...items.map((item) => problemNotice(item, repeated, report)),
     ...resolvedNotices(resolved, issuedNow),
   ];
   const [first, ...others] = notices;
@@ -20,6 +24,7 @@ export function composeMessage(input: MessageInput): Message {
   return {
     kind,
     madeMs: nowMs,
+    report,
     title: first === undefined ? fleet : [...first.title, more],
     notices,
     notes: [
@@ -30,6 +35,12 @@ export function composeMessage(input: MessageInput): Message {
       ...notesOf(input, notices.length > 0),
     ],
   };
+}
+
+function reportCommand(findings: readonly Finding[]): string {
+  const via = viaOf(findings);
+  const command = commandOf({ kind: "report", ...(via === undefined ? {} : { via }) });
+  return command ?? "certkeep report";
 }
 
 function notesOf({ kind, weekly, summaries, notes }: MessageInput, hasProblems: boolean): Text[] {
@@ -58,7 +69,7 @@ function problemItems({ reported, summaries, nowMs }: MessageInput): Item[] {
 }
 
 /** `repeated`: ids of findings that were reported before. */
-function problemNotice(item: Item, repeated: ReadonlySet<string>): Notice {
+function problemNotice(item: Item, repeated: ReadonlySet<string>, report: string): Notice {
   const [headline, ...effects] = item.events;
   const isOld = item.findings.every(({ id }) => repeated.has(id));
   const { commands, left } = commandsOf(item);
@@ -75,7 +86,7 @@ function problemNotice(item: Item, repeated: ReadonlySet<string>): Notice {
       ...effects.map((event) => sentence(eventTitle(event, item))),
       ...(commands.length === 0 || item.fix.label === "Fix" ? [sentence(item.fix.text)] : []),
       ...(item.asLastSeen === null ? [] : [say`As last seen ${instantParts(item.asLastSeen)}.`]),
-      ...(left === 0 ? [] : [own(`${count(left, "more command")}: certkeep report`)]),
+      ...(left === 0 ? [] : [own(`${count(left, "more command")}: ${report}`)]),
     ].filter((line) => line.length > 0),
     commands,
   };

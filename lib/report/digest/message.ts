@@ -27,6 +27,8 @@ export interface Message {
   readonly notices: readonly Notice[];
   /** The counts of all clusters, and what else to know; one line each. */
   readonly notes: readonly Text[];
+  /** The command that shows what is left out. */
+  readonly report: string;
 }
 
 export interface Resolved {

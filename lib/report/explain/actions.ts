@@ -1,7 +1,7 @@
 /** What to do about a name: for its certificates, and against a cause that still holds. Pure. */
 import { sortFindings } from "../../finding/finding.ts";
 import { type Measure, measureKey, sortCauses } from "../../diagnosis/cause.ts";
-import { registersFirst, type RestoreAction, restoreAction } from "../../finding/action.ts";
+import { registersFirst, type RestoreAction, restoreAction, viaOf } from "../../finding/action.ts";
 import { isNeeded } from "../phrases/missing.ts";
 import { type CertificateEntry, titleOf } from "../../state/certificates.ts";
 import { isIntended as isIntendedLoss } from "../../state/secrets.ts";
@@ -62,8 +62,9 @@ function nameLines({ findings, name }: Explanation, page: Page): string[] {
   const names = sortFindings(findings.filter(({ severity }) => severity !== "info")).flatMap(
     ({ subject }) => (subject.name === null || subject.name === name ? [] : [subject.name]),
   );
+  const via = viaOf(findings);
   const commands = [...new Set(names)].flatMap(
-    (one) => commandOf({ kind: "explain", name: one }) ?? [],
+    (one) => commandOf({ kind: "explain", name: one, ...(via === undefined ? {} : { via }) }) ?? [],
   );
   if (commands.length === 0) return [];
   const more = commands.length - MAX_PLACES;

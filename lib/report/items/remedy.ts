@@ -4,6 +4,7 @@ import {
   registersFirst,
   type RestoreAction,
   type RestoreFunction,
+  viaOf,
 } from "../../finding/action.ts";
 import { type Finding, findingRef, labelOf } from "../../finding/finding.ts";
 import type { ItemFix, ItemMore, ItemSubject } from "../items.ts";
@@ -168,8 +169,10 @@ export function moreOf(
   if (!forbidden && cause === undefined && explain === undefined) return otherOf(lead);
   const [first] = subjects;
   const name = explain?.name ?? first?.name ?? lead.subject.cluster;
-  const command =
-    commandOf({ kind: "explain", name }) ?? commandOf({ kind: "explain", name: findingRef(lead) });
+  const via = viaOf(findings);
+  const explained = (of: string): string | null =>
+    commandOf({ kind: "explain", name: of, ...(via === undefined ? {} : { via }) });
+  const command = explained(name) ?? explained(findingRef(lead));
   if (command === null) return null;
   if (forbidden) return { label: "Prevent", command, note: "the missing permission" };
   return cause === undefined

@@ -1,5 +1,5 @@
 /** What to do about a cause, in words and as a command where there is one. */
-import { commandLine, literal, commandOf } from "../command.ts";
+import { commandLine, commandOf, configWords, literal } from "../command.ts";
 import type { Measure } from "../../diagnosis/cause.ts";
 import { own, plainText, say, type Text } from "../part.ts";
 
@@ -162,9 +162,10 @@ function measureCommand(measure: Measure): string | null {
         literal("certkeep clusters add"),
         measure.cluster,
         literal("--parts secrets --parts parents --parts diagnosis"),
+        ...configWords(measure.via),
       );
     case "doctor":
-      return commandOf({ kind: "doctor", cluster: measure.cluster });
+      return commandOf({ ...measure, kind: "doctor" });
     default:
       return null;
   }

@@ -146,7 +146,7 @@ function cutTo(message: Message, shown: number): FittedMessage {
   return {
     ...message,
     notices: message.notices.slice(0, shown),
-    rest: restText(message.notices.slice(shown), shown === 0),
+    rest: restText(message.notices.slice(shown), shown === 0, message.report),
   };
 }
 
@@ -155,7 +155,7 @@ function linesOf({ title, lines, commands }: Notice): number {
   return rows(title) + lines.reduce((sum, line) => sum + rows(line), 0) + commands.length;
 }
 
-function restText(left: readonly Notice[], alone: boolean): string | null {
+function restText(left: readonly Notice[], alone: boolean, report: string): string | null {
   if (left.length === 0) return null;
   const of = (severity: Notice["severity"]): number =>
     left.filter((notice) => notice.severity === severity).length;
@@ -169,7 +169,7 @@ function restText(left: readonly Notice[], alone: boolean): string | null {
         ? " critical"
         : ` (${critical.toLocaleString("en-US")} critical)`;
   const counts = [
-    ...(others === 0 ? [] : [`${others.toLocaleString("en-US")} more${worst}: certkeep report`]),
+    ...(others === 0 ? [] : [`${others.toLocaleString("en-US")} more${worst}: ${report}`]),
     ...(resolved === 0 ? [] : [`${resolved.toLocaleString("en-US")} resolved`]),
   ];
   return `${alone ? "" : "and "}${counts.join("; ")}`;

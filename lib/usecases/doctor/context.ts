@@ -116,5 +116,7 @@ export function askAgain(
   // The administrator's kubeconfig may have the CA that the cluster has now.
   if (code === "cluster_tls") return repair;
   const isSilent = code === "cluster_unreachable" || code === "cluster_timeout";
-  return isSilent && !registered ? { kind: "clusterInfo", via: { context, kubeconfig } } : null;
+  return isSilent && !registered
+    ? { kind: "clusterInfo", via: { context, kubeconfig, config: null } }
+    : null;
 }
