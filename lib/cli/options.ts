@@ -165,6 +165,9 @@ export function worldOf(
       io.interactive && identity !== "-"
         ? async (where) => (await import("./questions.ts")).createQuestions(io).passphrase(where)
         : null,
+    // Only where it is needed: it is larger than what a command starts with.
+    askProvider: async (...asked) =>
+      (await import("../wiring/administrator.ts")).askProvider(...asked),
     progress: createProgress(io),
   };
 }

@@ -14,6 +14,8 @@ import { homeOf, pathOf } from "./path.ts";
 import type { ComposedSettings } from "./settings.ts";
 import type { RunWorld } from "./world.ts";
 
+export { askProvider };
+
 /** `contextRef` is the administrator's. */
 export interface RegisterWorld extends RunWorld {
   readonly name: string;

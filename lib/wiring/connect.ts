@@ -8,7 +8,6 @@
  */
 import { roleCredentials } from "../adapters/aws/client.ts";
 import type { Connection } from "../adapters/kubernetes/connection.ts";
-import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { asEksRole } from "../adapters/kubernetes/eks.ts";
 import { connect, loadConnection } from "../adapters/kubernetes/context.ts";
 import { loadKubeconfig, parseKubeconfig } from "../adapters/kubernetes/kubeconfig.ts";
@@ -83,7 +82,7 @@ export function contextSettings(
   return { ...defaults, name: context ?? "", context, kubeconfig: namedKubeconfig(world) };
 }
 
-type ConnectWorld = Pick<RunWorld, "env" | "nowMs" | "deployed" | "onUse">;
+type ConnectWorld = Pick<RunWorld, "env" | "nowMs" | "deployed" | "onUse" | "askProvider">;
 
 export type ConnectSettings = Pick<
   ClusterEntry,
@@ -122,7 +121,7 @@ export async function connectCluster(
           homeFolder: homeOf(world.env),
           nowMs,
           allowExec: isOwn,
-          ...(isOwn ? { askProvider } : {}),
+          ...(isOwn && world.askProvider !== undefined ? { askProvider: world.askProvider } : {}),
         });
   world.onUse?.(
     `cluster ${settings.name === "" ? connection.title : settings.name}: ` +

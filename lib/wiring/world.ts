@@ -1,6 +1,7 @@
 /** What a command or a function has of the world around it, and how it was asked. */
 import type { Readable } from "node:stream";
 import type { AskPassphrase } from "../adapters/age/identity.ts";
+import type { AskProvider } from "../adapters/kubernetes/identityprovider.ts";
 import { createSealer } from "../adapters/age/sealer.ts";
 import { realTimer } from "../adapters/timer.ts";
 import type { Config } from "../config/schema.ts";
@@ -28,6 +29,8 @@ export interface RunWorld extends World {
   readonly identity: string | null;
   readonly stdin: Readable;
   readonly askPassphrase: AskPassphrase | null;
+  /** Absent in functions, which are never given a person's kubeconfig. */
+  readonly askProvider?: AskProvider;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
   /** When `signal` will be aborted, ms since 1970. */
