@@ -1,7 +1,7 @@
 /**
- * What the framework leaves to do: refuses misspelt parameters and a certkeep.yaml with mistakes
- * before anything is made, leaves out for `invoke local` what only CloudFormation knows, and prints
- * after `deploy` and `info` what comes next.
+ * What the framework leaves to do: refuses misspelt parameters, a certkeep.yaml with mistakes and
+ * stores other than the standing stack's before anything is made, leaves out for `invoke local` what
+ * only CloudFormation knows, and prints after `deploy` and `info` what comes next.
  */
 "use strict";
 
@@ -31,9 +31,30 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
     if (mistake !== null) throw refuse(mistake);
     for (const note of notes) log.warning(note);
   };
+  const lookAtStack = async () => {
+    const config = textOf(join(serverless.serviceDir, "certkeep.yaml"));
+    const aws = serverless.getProvider("aws");
+    const stack = aws.naming.getStackName();
+    const template = await templateOf(stack, await aws.getAwsSdkV3Config()).catch((error) => {
+      throw refuse(
+        `stack ${stack}: can't read what is deployed (cloudformation:GetTemplate: ${error.name}). ` +
+          "Check your AWS credentials and their permissions.",
+      );
+    });
+    const { environment } = serverless.service.custom.certkeep;
+    const refused =
+      template === null
+        ? null
+        : require("./standing.ts").refusedSwitch(template, environment, { stack, config });
+    if (refused !== null) throw refuse(refused);
+  };
   this.hooks = {
     "before:package:initialize": lookAtConfig,
-    "before:deploy:function:initialize": lookAtConfig,
+    "before:deploy:deploy": lookAtStack,
+    "before:deploy:function:initialize": async () => {
+      lookAtConfig();
+      await lookAtStack();
+    },
     initialize: () => {
       if (serverless.processedInput.commands.join(" ") !== "invoke local") return;
       const { provider, functions } = serverless.service;
@@ -61,6 +82,20 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
     },
   };
 };
+
+/** Of a stack that may not be there. */
+async function templateOf(stack, config) {
+  const { CloudFormationClient, GetTemplateCommand } = require("@aws-sdk/client-cloudformation");
+  try {
+    const { TemplateBody } = await new CloudFormationClient(config).send(
+      new GetTemplateCommand({ StackName: stack }),
+    );
+    return TemplateBody ?? null;
+  } catch (error) {
+    if (error.name === "ValidationError" && /does not exist/.test(error.message)) return null;
+    throw error;
+  }
+}
 
 /** Of a file that may not be there. */
 function textOf(path) {

@@ -628,6 +628,6 @@ describe.skipIf(lacksTools("ministack", "aws", "etcd", "kube-apiserver"))(
       ])
         expect(names.some((name) => name.startsWith(`certkeep/${STAGE}/${prefix}`))).toBe(true);
       expect((await certkeep("backups", "--json")).code).toBe(0);
-    }, 120_000);
+    }, 300_000);
   },
 );

@@ -16,7 +16,7 @@ const SECRETS = ["backups/alpha/shop/web-tls/v1.json", "clusters/alpha", "slack/
 
 describe.skipIf(lacksTools("ministack", "aws"))(
   "a stack of the version before",
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   () => {
     let deployment: Deployment;
     let bucket: string;
@@ -143,7 +143,7 @@ describe.skipIf(lacksTools("ministack", "aws"))(
         ]);
       before = await look();
       fine(await deployment.serverless("deploy"));
-    }, 300_000);
+    }, 600_000);
     afterAll(() => deployment?.stop());
 
     it("keeps every role, bucket, queue, topic and secret, and the stores of its functions", async () => {
@@ -153,6 +153,18 @@ describe.skipIf(lacksTools("ministack", "aws"))(
       expect(before.secrets).toHaveLength(SECRETS.length);
       expect(after).toMatchObject(before);
       expect(after.stores["audit CERTKEEP_BACKUPS"]).toBe("secretsmanager://certkeep/prod/backups");
+    });
+
+    it.each([
+      ["backups=s3", "Set backups: secretsmanager in serverless.yml"],
+      ["stateBucket=another-bucket", 'Set stateBucket: "" in serverless.yml'],
+    ])("refuses a deployment with %s, before anything is made", async (param, words) => {
+      const ended = await deployment.serverless("deploy", "--param", param);
+      expect(ended.code).not.toBe(0);
+      const said = ended.stdout + ended.stderr;
+      expect(said).toContain(words);
+      expect(said).not.toMatch(/^ +at /m);
+      expect(await look()).toMatchObject(before);
     });
 
     it("can go back to it", async () => {
