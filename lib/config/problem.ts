@@ -40,7 +40,7 @@ export function invalidConfig(where: string, problems: readonly Problem[]): Cert
   if (problems.length > TOLD_PROBLEMS) lines.push(`  and ${problems.length - TOLD_PROBLEMS} more`);
   return new CertkeepError("config_invalid", {
     where,
-    found: `invalid configuration (${problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`})`,
+    found: `invalid configuration (${problems.length} mistake${problems.length === 1 ? "" : "s"})`,
     lines,
   });
 }

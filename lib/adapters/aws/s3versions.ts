@@ -60,8 +60,9 @@ export async function objectVersions(
 }
 
 /**
- * Removes an object and all of its versions, or (`current`) its name alone. @returns what the bucket
- * still keeps, in words that end “… is kept”, or `null` @throws CertkeepError where not even its name could be removed
+ * Removes an object and all of its versions, or (`current`) its name alone. @returns what the
+ * bucket still keeps, in words that end “… is kept”, or `null` @throws CertkeepError where not even
+ * its name could be removed
  */
 export async function removeObject(
   client: S3Client,

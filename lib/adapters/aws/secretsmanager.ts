@@ -124,7 +124,7 @@ export class NamedSecret {
   }
 
   /**
-   * `kmsKey`: `null` for the account's own; `deleted`: what it means that the name is being deleted.
+   * `kmsKey`: `null` for the account's own; `deleted`: the error where the name is being deleted.
    * @returns the new version, or `null` where the name is taken
    */
   async create(
