@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createKit } from "../../lib/wiring/kit.ts";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
+import { type LimitedWorld, startLimitedWorld } from "../support/limited.ts";
 import type { Issued } from "../support/pki.ts";
 import type { AuditedTarget, AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
@@ -8,54 +7,22 @@ import { explainText } from "../../lib/report/explain.ts";
 import { PLAIN } from "../../lib/report/text.ts";
 import { explainName } from "../../lib/usecases/explain.ts";
 import { type FullReport, reportAll } from "../../lib/usecases/report.ts";
-import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { DAY_MS, ingressSecret, type World } from "../support/world.ts";
 import { findingDocument } from "../../lib/report/phrases.ts";
 
 const HOUR_MS = 3_600_000;
-const WEEK_MS = 7 * DAY_MS;
 const DOMAIN = "shop.tail1a2b3.ts.net";
 const TAILNET = "tail1a2b3.ts.net";
 
 let world: World;
 let kit: AuditPorts["kit"];
+let ago: LimitedWorld["ago"];
+let audit: LimitedWorld["audit"];
 
 beforeEach(async () => {
-  world = await startWorld();
-  // A whole second, as certificates have them.
-  world.nowMs = Math.floor(world.nowMs / 1000) * 1000;
-  const { authority } = world;
-  const limits = {
-    perSet: { count: 5, periodMs: WEEK_MS },
-    perDomain: { count: 50, periodMs: WEEK_MS },
-    source: "test",
-    checked: "2026-11-23",
-  };
-  kit = createKit([
-    createIssuer({
-      id: "test",
-      title: "Test CA",
-      anchorsPem: authority.root.pem,
-      intermediatesPem: authority.intermediates.map(({ pem }) => pem).join(""),
-      limits,
-    }),
-  ]);
+  ({ world, kit, ago, audit } = await startLimitedWorld(DOMAIN));
 });
 afterEach(() => world.stop());
-
-/** Issued `ms` ago: this authority doesn't date back. */
-const ago = (
-  ms: number,
-  names: readonly string[] = [DOMAIN],
-  options: Parameters<World["issue"]>[1] = {},
-): Issued =>
-  world.issue(names, {
-    notBefore: new Date(world.nowMs - ms),
-    notAfter: new Date(world.nowMs - ms + 90 * DAY_MS),
-    ...options,
-  });
-const ports = (over: Partial<AuditPorts> = {}): Partial<AuditPorts> => ({ kit, ...over });
-const audit = (name: string, over: Partial<AuditPorts> = {}): Promise<AuditReport> =>
-  world.audit({ name, uid: name, ports: ports(over) });
 
 const only = (report: AuditReport): AuditedTarget => report.clusters[0] as AuditedTarget;
 

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createKit } from "../../lib/wiring/kit.ts";
-import { createIssuer } from "../../lib/issuer/issuers.ts";
+import { type LimitedWorld, startLimitedWorld } from "../support/limited.ts";
 import { createAuthority, type Issued } from "../support/pki.ts";
 import { auditAll, type AuditedTarget, type AuditReport } from "../../lib/usecases/audit.ts";
 import type { AuditPorts } from "../../lib/usecases/audit/context.ts";
@@ -8,7 +7,7 @@ import { auditDocument } from "../../lib/usecases/audit/document.ts";
 import { explainName } from "../../lib/usecases/explain.ts";
 import { explainDocument } from "../../lib/usecases/explain/document.ts";
 import { surveyStates } from "../../lib/usecases/report.ts";
-import { DAY_MS, ingressSecret, startWorld, type World } from "../support/world.ts";
+import { DAY_MS, ingressSecret, type World } from "../support/world.ts";
 import { createAcross, partOf } from "../../lib/finding/across.ts";
 import { clusterFindings } from "../../lib/finding/cluster.ts";
 import type { CopyRecord, StateDocument } from "../../lib/state/document.ts";
@@ -22,44 +21,14 @@ const TAILNET = "tail1a2b3.ts.net";
 
 let world: World;
 let kit: AuditPorts["kit"];
+let ago: LimitedWorld["ago"];
+let audit: LimitedWorld["audit"];
 
 beforeEach(async () => {
-  world = await startWorld();
-  // A whole second, as certificates have them.
-  world.nowMs = Math.floor(world.nowMs / 1000) * 1000;
-  const { authority } = world;
-  const limits = {
-    perSet: { count: 5, periodMs: WEEK_MS },
-    perDomain: { count: 50, periodMs: WEEK_MS },
-    source: "test",
-    checked: "2026-11-23",
-  };
-  kit = createKit([
-    createIssuer({
-      id: "test",
-      title: "Test CA",
-      anchorsPem: authority.root.pem,
-      intermediatesPem: authority.intermediates.map(({ pem }) => pem).join(""),
-      limits,
-    }),
-  ]);
+  ({ world, kit, ago, audit } = await startLimitedWorld(DOMAIN));
 });
 afterEach(() => world.stop());
 
-/** Issued `ms` ago: this authority doesn't date back. */
-const ago = (
-  ms: number,
-  names: readonly string[] = [DOMAIN],
-  options: Parameters<World["issue"]>[1] = {},
-): Issued =>
-  world.issue(names, {
-    notBefore: new Date(world.nowMs - ms),
-    notAfter: new Date(world.nowMs - ms + 90 * DAY_MS),
-    ...options,
-  });
-const ports = (over: Partial<AuditPorts> = {}): Partial<AuditPorts> => ({ kit, ...over });
-const audit = (name: string, over: Partial<AuditPorts> = {}): Promise<AuditReport> =>
-  world.audit({ name, uid: name, ports: ports(over) });
 const explain = (name: string, plan: number | null = null): ReturnType<typeof explainName> =>
   explainName({ ...world.ports(), kit }, { name, plan, ignore: [] });
 
@@ -418,9 +387,9 @@ describe("what to do about a certificate that fails", () => {
   it("is reissuing it where there is none, with how many are left", async () => {
     const settings = { recipients: [] };
     world.put(ingressSecret(DOMAIN, ago(HOUR_MS)));
-    await world.audit({ ports: ports(), settings });
+    await world.audit({ ports: { kit }, settings });
     world.put(ingressSecret(DOMAIN, null));
-    const found = documents(await world.audit({ ports: ports(), settings })).find(
+    const found = documents(await world.audit({ ports: { kit }, settings })).find(
       ({ code }) => code === "fields_emptied",
     );
     expect(found?.advice).toBe(
@@ -434,10 +403,10 @@ describe("what to do about a certificate that fails", () => {
     const settings = { recipients: [] };
     for (const h of [5, 4, 3, 2, 1]) {
       world.put(ingressSecret(DOMAIN, ago(h * HOUR_MS)));
-      await world.audit({ ports: ports(), settings });
+      await world.audit({ ports: { kit }, settings });
     }
     world.put(ingressSecret(DOMAIN, null));
-    const found = documents(await world.audit({ ports: ports(), settings })).find(
+    const found = documents(await world.audit({ ports: { kit }, settings })).find(
       ({ code }) => code === "fields_emptied",
     );
     const until = new Date(world.nowMs + 28.6 * HOUR_MS).toISOString().replace(".000Z", "Z");
@@ -570,7 +539,7 @@ describe("explain", () => {
         .map(({ cluster, reason }) => [cluster, reason]);
     await replaced("prod", [HOUR_MS]);
     expect(await silentLogs()).toEqual([[null, "not_enabled"]]);
-    await world.audit({ name: "other", observe: true, ports: ports() });
+    await world.audit({ name: "other", observe: true, ports: { kit } });
     expect(await silentLogs()).toEqual([
       ["other", "no_pod"],
       ["prod", "not_enabled"],

@@ -31,10 +31,10 @@ export interface BackupContext {
   readonly ports: AuditPorts;
   readonly recipients: readonly string[];
   /** Keys of this run's one listing. */
-  readonly listed: ReadonlySet<string>;
-  readonly copies: Readonly<Record<string, CopyRecord>>;
+  readonly listed?: ReadonlySet<string>;
+  readonly copies?: Readonly<Record<string, CopyRecord>>;
   /** Takes one of the day's new backups; `false` where the cap is reached. */
-  takeQuota(): boolean;
+  readonly takeQuota?: () => boolean;
 }
 
 /** A name for the recipients of a backup, so that a change of them is seen. */
@@ -53,7 +53,7 @@ export async function backUp(
   record: BackupRecord,
   context: BackupContext,
 ): Promise<MadeBackup | null> {
-  const { ports, recipients, listed, copies } = context;
+  const { ports, recipients, listed = new Set(), copies = {} } = context;
   const { version, header, plaintext } = buildDocument(record, recipients);
   try {
     const key = copyKey(record.header, version);
@@ -63,7 +63,7 @@ export async function backUp(
     // A listing may lag behind: a backup that a state knows is asked for by its name as well.
     if (listed.has(key) || (known !== undefined && (await ports.backups.read(key)) !== null))
       return { version, key, digest: await verify(key, header, ports), made: false };
-    if (!context.takeQuota()) return null;
+    if (context.takeQuota?.() === false) return null;
     const { text } = composeDocument(header, await ports.sealer.seal(plaintext, recipients));
     const outcome = await ports.backups.create(key, new TextEncoder().encode(text));
     return { version, key, digest: await verify(key, header, ports), made: outcome === "created" };

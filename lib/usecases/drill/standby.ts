@@ -50,9 +50,6 @@ export async function importStandby(
   const kept = await backUp(record, {
     ports,
     recipients: request.recipients,
-    listed: new Set(),
-    copies: {},
-    takeQuota: () => true,
   });
   if (kept === null)
     throw new CertkeepError("store_full", {

@@ -134,9 +134,6 @@ export function createReplacedKeeper(
       const kept = await backUp(record, {
         ports: { ...ports, dryRun: false },
         recipients,
-        listed: new Set(),
-        copies: {},
-        takeQuota: () => true,
       });
       if (kept === null) return;
       pending.push({ record, kept, valid });
