@@ -250,7 +250,7 @@ describe("functions as Lambda calls them", () => {
     expect(await drill({}, CONTEXT)).toMatchObject({
       identity: "absent",
       copies: 1,
-      retention: "needs_identity",
+      retention: "done",
       lastWhole: null,
     });
   });
