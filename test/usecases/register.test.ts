@@ -453,6 +453,21 @@ describe("one plain message for", () => {
     expect(at.texts.size + at.credentials.size).toBe(0);
   });
 
+  it("a namespace that isn't there, with those in which certificates are", async () => {
+    const at = world({ absent: ["shop"] });
+    const reader = {
+      ...at.ports.reader,
+      listMetadata: async function* () {
+        yield [{ namespace: "web" }, { namespace: "api" }, { namespace: "web" }];
+      },
+    } as unknown as ClusterReader;
+    const error = await refusal(runRegister(REQUEST, { ...at.ports, reader }));
+    expect(error.message).toMatch(
+      /no namespace shop; .*Certificates are in: --namespace api --namespace web\. Or create it/,
+    );
+    expect([at.texts.size, at.credentials.size, at.objects.size]).toEqual([0, 0, 0]);
+  });
+
   it("a name that is another cluster's", async () => {
     const at = world();
     await runRegister(REQUEST, at.ports);

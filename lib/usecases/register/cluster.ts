@@ -1,5 +1,5 @@
 /** What must hold of a cluster before it is registered, and what a person should know of it. */
-import { CertkeepError } from "../../error.ts";
+import { CertkeepError, isCertkeepError } from "../../error.ts";
 import { mismatchText } from "../../report/pinning.ts";
 import type { StateDocument } from "../../state/document.ts";
 import { notPinned, type ClusterIdentity } from "../../state/identity.ts";
@@ -67,15 +67,38 @@ export async function missingNamespaces(
     const ref = { apiVersion: "v1", kind: "Namespace", namespace: null, name };
     if ((await reader.presence(ref)).state !== "absent") continue;
     if (!knownNamespaces.includes(name))
-      throw new CertkeepError("usage", {
-        where: `cluster ${cluster}`,
-        found: `no namespace ${name}`,
-        expected: "namespaces that are there: --namespace NAMESPACE, or --all-namespaces",
-        todo: `Or create it: kubectl create namespace ${name}`,
-      });
+      throw noNamespace(cluster, name, await namespacesWithTls(reader));
     missing.push({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
   return missing;
+}
+
+function noNamespace(cluster: string, name: string, found: readonly string[]): CertkeepError {
+  const options = found.slice(0, MAX_OFFERED).map((one) => `--namespace ${one}`);
+  return new CertkeepError("usage", {
+    where: `cluster ${cluster}`,
+    found: `no namespace ${name}`,
+    expected:
+      found.length === 0
+        ? "namespaces that are there: --namespace NAMESPACE, or --all-namespaces"
+        : `namespaces that are there. Certificates are in: ${options.join(" ")}`,
+    todo: `Or create it: kubectl create namespace ${name}`,
+  });
+}
+
+const MAX_OFFERED = 10;
+
+/** Those in which there are TLS Secrets; none where they may not be listed. */
+async function namespacesWithTls(reader: RegisterPorts["reader"]): Promise<readonly string[]> {
+  const found = new Set<string>();
+  try {
+    const pages = reader.listMetadata({ namespace: null, fieldSelector: "type=kubernetes.io/tls" });
+    for await (const page of pages) for (const { namespace } of page) found.add(namespace);
+  } catch (error) {
+    if (!isCertkeepError(error)) throw error;
+    return [];
+  }
+  return [...found].toSorted();
 }
 
 /** Under two names each certificate would be audited and backed up twice. */
