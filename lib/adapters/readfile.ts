@@ -10,11 +10,11 @@ import { realTimer } from "./timer.ts";
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "doesn't exist",
   ENOTDIR: "doesn't exist",
-  EACCES: "may not be read by this user",
-  EPERM: "may not be read by this user",
+  EACCES: "can't be read (permission denied)",
+  EPERM: "can't be read (permission denied)",
   EISDIR: "is a folder",
-  ELOOP: "is a link that leads in a circle",
-  ENODATA: "is a FIFO to which nobody writes",
+  ELOOP: "is a symbolic link that leads to itself",
+  ENODATA: "is a FIFO that no program writes to",
   EFBIG: "is too large",
 };
 

@@ -2,7 +2,7 @@
  * Recipients of backups: native X25519 recipients of age (`age1…`, Bech32: BIP 173), checked where
  * the configuration is read, so that a typing error is reported before anything is encrypted.
  *
- * Refused with the reason: an identity in place of a recipient (it must not stand in a
+ * Refused with the reason: an identity instead of a recipient (it must not stand in a
  * configuration), SSH keys, plugins, tagged and post-quantum recipients.
  */
 import { bech32 } from "@scure/base";
@@ -31,16 +31,16 @@ const DATA = /^[qpzry9x8gf2tvdw0s3jn54khce6mua7l]*$/;
 const LENGTH = 62;
 
 const WORDS: Readonly<Record<RecipientProblem, string>> = {
-  identity: "an age identity (a secret key) where a recipient belongs",
-  ssh: "an SSH key, which certkeep doesn't seal for",
-  plugin: "a recipient of an age plugin, which certkeep doesn't seal for",
-  post_quantum: "a post-quantum recipient, which certkeep doesn't seal for",
-  tagged: "a tagged recipient (of a hardware key), which certkeep doesn't seal for",
+  identity: "an age identity (a secret key), not a recipient",
+  ssh: "an SSH key, which certkeep can't encrypt for",
+  plugin: "a recipient of an age plugin, which certkeep can't encrypt for",
+  post_quantum: "a post-quantum recipient, which certkeep can't encrypt for",
+  tagged: "a tagged recipient (of a hardware key), which certkeep can't encrypt for",
   mixed_case: "an age recipient with letters of both cases",
   length: "an age recipient that is cut or too long",
-  character: "an age recipient with a character that none has",
-  checksum: "an age recipient with a typing error: its checksum doesn't fit",
-  unknown: "no age recipient",
+  character: "an age recipient with an invalid character",
+  checksum: "an age recipient whose checksum doesn't match: it is mistyped",
+  unknown: "not an age recipient",
 };
 
 function problemOf(text: string): RecipientProblem | null {
@@ -64,7 +64,7 @@ export function isRecipient(text: string): boolean {
 }
 
 /**
- * Reads one recipient; spaces around it don't count. What is told of a wrong one never repeats it.
+ * Reads one recipient; spaces around it don't count. The problem with a wrong one never repeats it.
  */
 export function parseRecipient(text: string): ParsedRecipient {
   const recipient = text.trim();

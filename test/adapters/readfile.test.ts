@@ -39,8 +39,8 @@ describe("a file that somebody named", () => {
     ["a device without an end", () => symlinkSync("/dev/zero", path), "is too large"],
     ["a folder", () => mkdirSync(path), "is a folder"],
     ["nothing", () => undefined, "doesn't exist"],
-    ["a link to itself", () => symlinkSync(path, path), "is a link that leads in a circle"],
-    ["a FIFO to which nobody writes", fifo, "is a FIFO to which nobody writes"],
+    ["a link to itself", () => symlinkSync(path, path), "is a symbolic link that leads to itself"],
+    ["a FIFO to which nobody writes", fifo, "is a FIFO that no program writes to"],
   ])("%s", async (_name, make, told) => {
     make();
     expect(await why()).toBe(told);
@@ -63,7 +63,7 @@ describe("a file that somebody named", () => {
     fifo();
     const reading = why();
     const writer = await open(path, "w");
-    expect(await reading).toBe("is a FIFO to which nobody writes");
+    expect(await reading).toBe("is a FIFO that no program writes to");
     await writer.close();
   });
 

@@ -151,8 +151,8 @@ describe("certkeep audit", () => {
   });
 
   it.each([
-    ["a broken kubeconfig", "clusters: [", 2, /kubeconfig:\d+:\d+: broken YAML/],
-    ["an empty kubeconfig", "", 2, /an empty file/],
+    ["a broken kubeconfig", "clusters: [", 2, /kubeconfig:\d+:\d+: the YAML is broken/],
+    ["an empty kubeconfig", "", 2, /the file is empty/],
   ])("%s", async (_, text, code, words) => {
     await writeFile(join(folder, "kubeconfig"), text);
     expectPlain(await certkeep(["audit"]), code, words);
@@ -162,7 +162,7 @@ describe("certkeep audit", () => {
     expectPlain(
       await certkeep(["audit", "hree"]),
       2,
-      /no context hree; expected one of: here\. Did you mean here\?/,
+      /no context hree\. Name one of: here\. Did you mean here\?/,
     );
   });
 

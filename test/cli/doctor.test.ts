@@ -49,7 +49,7 @@ describe("certkeep doctor CONTEXT", () => {
   it("says which contexts there are", async () => {
     const { out } = await doctor("", "Nowhree");
     expect(out.replaceAll(/\s+/g, " ")).toContain(
-      "no context Nowhree; expected one of: Nowhere. Did you mean Nowhere?",
+      "no context Nowhree. Name one of: Nowhere. Did you mean Nowhere?",
     );
   });
 

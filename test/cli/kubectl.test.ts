@@ -185,7 +185,7 @@ describe("--context and --kubeconfig", () => {
   it("say where a context or a file isn't", async () => {
     expect(await certkeep("audit", "--context", "there")).toMatchObject({
       code: 2,
-      err: expect.stringContaining("no context there; expected one of: here") as string,
+      err: expect.stringContaining("no context there. Name one of: here") as string,
     });
     expect(await certkeep("audit", "--kubeconfig", "gone")).toMatchObject({
       code: 2,

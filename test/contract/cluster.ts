@@ -344,7 +344,7 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       const failure = await failureOf(gather(made.listMetadata({ namespace: "contract" })));
       expect(failure.code).toBe("cluster_forbidden");
       expect(failure.message).toMatch(
-        /user system:serviceaccount:contract:named may not list secrets in namespace contract \(status 403, Forbidden\)/,
+        /user system:serviceaccount:contract:named has no permission to list secrets in namespace contract \(status 403, Forbidden\)/,
       );
       expect((await failureOf(gather(made.listSecrets({ namespace: null })))).message).toContain(
         "list secrets in all namespaces",
@@ -352,7 +352,9 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSubjec
       expect((await made.getSecret("contract", "by-name"))?.dataKeys).toEqual(["a.crt"]);
       const other = await failureOf(made.getSecret("contract", "other"));
       expect(other.code).toBe("cluster_forbidden");
-      expect(other.message).toContain("may not get secrets other in namespace contract");
+      expect(other.message).toContain(
+        "has no permission to get secrets other in namespace contract",
+      );
     });
 
     test("says that a credential isn't accepted", async () => {

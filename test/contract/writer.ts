@@ -173,7 +173,7 @@ export function writerContract(name: string, start: () => Promise<WriterSubject>
       await expect(subject.powerless.createSecret(fresh("forbidden"))).rejects.toSatisfy(
         (error) =>
           isCertkeepError(error, "cluster_forbidden") &&
-          /may not create secrets/.test(error.message) &&
+          /has no permission to create secrets/.test(error.message) &&
           /verbs: \[get, list, create, patch\]/.test(error.message) &&
           error.message.includes(`namespace: ${subject.namespace}`) &&
           !error.message.includes(value("k")),

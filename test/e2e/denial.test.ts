@@ -14,8 +14,8 @@ import { lacksTools } from "./support/tools.ts";
 
 const VALUE = CANARY.toString("base64");
 const ASK =
-  "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
-  "contain the private key. Nothing was changed";
+  "Read the reason in its log or policy: certkeep doesn't print it, since it can contain the " +
+  "private key. Nothing was changed";
 
 describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a private key in a denial", () => {
   let kube: Kube;

@@ -353,7 +353,7 @@ describe.skipIf(lacksTools("kube-apiserver", "etcd"))("a restore on a real kube-
     const report = await restore({ all: true }, weak);
     expect(report.items[0]).toMatchObject({ outcome: "failed", code: "cluster_forbidden" });
     expect(report.items[0]?.message).toContain(
-      "system:serviceaccount:certkeep:weak may not create secrets in namespace tailscale",
+      "system:serviceaccount:certkeep:weak has no permission to create secrets in namespace tailscale",
     );
     const manifest = report.items[0]?.message?.split("kubectl apply -f -:\n")[1] ?? "";
     writeFileSync(join(folder, "grant.yaml"), manifest);

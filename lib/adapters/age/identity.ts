@@ -39,8 +39,11 @@ export async function generateIdentity(): Promise<Identity> {
   return { secret, recipient: await identityToRecipient(secret) };
 }
 
-function invalid(where: string, found: string, expected: string, todo?: string): CertkeepError {
-  return new CertkeepError("identity_invalid", { where, found, expected, todo });
+const DAMAGED_ARMOR = "the armored age file is damaged or cut off";
+const USE_IDENTITY = "Use an age identity (AGE-SECRET-KEY-1…)";
+
+function invalid(where: string, found: string, todo = USE_IDENTITY): CertkeepError {
+  return new CertkeepError("identity_invalid", { where, found, todo });
 }
 
 /** The identities of a file. @throws CertkeepError identity_invalid */
@@ -61,7 +64,7 @@ function fromArmor(where: string, text: string): Uint8Array {
   try {
     return armor.decode(text);
   } catch {
-    throw invalid(where, "an armored age file that is damaged or cut off", "an identity file");
+    throw invalid(where, DAMAGED_ARMOR);
   }
 }
 
@@ -76,12 +79,11 @@ async function unlock(
     Math.min(file.byteLength, 4096),
   ).toString("latin1");
   if (!header.startsWith(BINARY_BEGIN))
-    throw invalid(where, "an armored file that isn't age's", "an identity file");
+    throw invalid(where, "the file is armored, but isn't an age file");
   if (!/\n-> scrypt /.test(header)) {
     throw invalid(
       where,
-      "an encrypted file, such as a backup",
-      "an identity file",
+      "the file is encrypted, as a backup is",
       "Decrypt it with its own identity first: age -d -i OTHER",
     );
   }
@@ -89,8 +91,7 @@ async function unlock(
   if (passphrase === null) {
     throw invalid(
       where,
-      "an identity that is protected by a passphrase",
-      "a terminal to ask for it",
+      "a passphrase protects the identity, and there is no terminal to ask for it",
       "Run it in a terminal, or decrypt it and pass it on: age -d FILE | certkeep " +
         "restore … --identity -",
     );
@@ -101,7 +102,7 @@ async function unlock(
   try {
     plain = await decrypter.decrypt(file);
   } catch {
-    throw invalid(where, "a wrong passphrase, or a damaged file", "its passphrase");
+    throw invalid(where, "the passphrase is wrong, or the file is damaged", "Run it again");
   }
   try {
     return await parseLines(
@@ -130,14 +131,13 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
     if (line.startsWith("age1")) {
       throw invalid(
         place,
-        "a recipient, which can only encrypt",
-        "an identity (AGE-SECRET-KEY-1…)",
-        "The identity is in the file that was made together with it",
+        "this is a recipient, which can only encrypt",
+        `${USE_IDENTITY}: it is in the file that was made with the recipient`,
       );
     }
     const isPem = PEM_KEY.test(line);
     if (!isPem && !line.startsWith("AGE-PLUGIN-"))
-      throw invalid(place, "a line that isn't an identity", "AGE-SECRET-KEY-1… or a comment");
+      throw invalid(place, "the line is neither an identity nor a comment");
     others.push(
       `${place}: ${isPem ? "an SSH or other private key" : "an identity of an age plugin"}`,
     );
@@ -146,16 +146,8 @@ async function parseLines(where: string, text: string): Promise<readonly Identit
   }
   if (identities.length > 0) return identities;
   if (others.length > 0)
-    throw invalid(
-      where,
-      `only ${others.join(", ")}, which certkeep can't decrypt with`,
-      "an identity (AGE-SECRET-KEY-1…)",
-    );
-  throw invalid(
-    where,
-    text.trim() === "" ? "an empty file" : "comments only",
-    "an identity (AGE-SECRET-KEY-1…)",
-  );
+    throw invalid(where, `the file has only ${others.join(", ")}, which certkeep can't use`);
+  throw invalid(where, text.trim() === "" ? "the file is empty" : "the file has only comments");
 }
 
 const PEM_KEY = /^-----BEGIN (?:OPENSSH|RSA|EC )?.*PRIVATE KEY-----/;
@@ -166,8 +158,8 @@ async function nativeIdentity(place: string, line: string): Promise<Identity> {
   } catch {
     throw invalid(
       place,
-      "an identity with a wrong checksum: it is mistyped or cut off",
-      "AGE-SECRET-KEY-1… as it was made",
+      "the identity's checksum doesn't match: it is mistyped or cut off",
+      "Copy it again from where it was made",
     );
   }
 }
@@ -186,8 +178,7 @@ export async function createOpener(
   if (identities.length === 0) {
     throw new CertkeepError("identity_invalid", {
       where: "identity",
-      found: "none",
-      expected: "an age identity",
+      found: "no age identity was given",
       todo: "Name its file with --identity FILE",
     });
   }
@@ -197,22 +188,17 @@ export async function createOpener(
 
   async function open(sealed: string): Promise<Uint8Array> {
     const file = dearmor(sealed);
-    if (file === null)
-      throw failed("an armored age file that is damaged or cut off", "an undamaged one");
-    if (!isBounded(file))
-      throw failed(
-        "an age file with a longer header than any backup has",
-        `${MAX_RECIPIENTS} recipients at most`,
-      );
+    if (file === null) throw failed(DAMAGED_ARMOR);
+    if (!isBounded(file)) throw failed(`its header names more than ${MAX_RECIPIENTS} recipients`);
     try {
       return await decrypter.decrypt(file);
     } catch (error) {
       const others = error instanceof Error && error.message.includes("no identity matched");
-      if (!others) throw failed("an age file that is damaged", "an undamaged one");
+      if (!others) throw failed("the age file is damaged");
       throw new CertkeepError("sealed_for_others", {
         where: "encrypted backup",
-        found: `encrypted for other recipients, not for ${recipients.join(" or ")}`,
-        expected: "an identity of one of its recipients",
+        found: `it is encrypted for other recipients, not for ${recipients.join(" or ")}`,
+        todo: "Use an identity of one of its recipients",
       });
     }
   }
@@ -257,6 +243,7 @@ function dearmor(sealed: string): Uint8Array | null {
   }
 }
 
-function failed(found: string, expected: string): CertkeepError {
-  return new CertkeepError("open_failed", { where: "encrypted backup", found, expected });
+function failed(found: string): CertkeepError {
+  const todo = "Use another backup: certkeep backups";
+  return new CertkeepError("open_failed", { where: "encrypted backup", found, todo });
 }

@@ -14,16 +14,14 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
   if (recipients.length === 0) {
     throw new CertkeepError("seal_failed", {
       where: "recipients",
-      found: "none",
-      expected: "at least one age recipient (age1…)",
+      found: "there are none, so nothing can be encrypted",
       todo: "Run: certkeep init",
     });
   }
   if (recipients.length > MAX_RECIPIENTS) {
     throw new CertkeepError("seal_failed", {
       where: "recipients",
-      found: `${recipients.length}`,
-      expected: `${MAX_RECIPIENTS} at most`,
+      found: `there are ${recipients.length}, more than the limit of ${MAX_RECIPIENTS}`,
       todo: "Remove recipients from certkeep.yaml, or let several people share one",
     });
   }
@@ -36,7 +34,7 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
     try {
       encrypter.addRecipient(parsed.recipient);
     } catch {
-      throw refused(index, text, "no point of the curve");
+      throw refused(index, text, "not a point of the curve");
     }
   }
   try {
@@ -45,7 +43,7 @@ async function seal(plaintext: Uint8Array, recipients: readonly string[]): Promi
     throw new CertkeepError("seal_failed", {
       where: `recipients ${recipients.map((recipient) => named(recipient)).join(", ")}`,
       found: "age could not encrypt for them",
-      expected: "recipients made by age-keygen or certkeep init",
+      todo: "Use recipients made by age-keygen or certkeep init",
     });
   }
 }
@@ -58,8 +56,7 @@ function named(text: string): string {
 function refused(index: number, text: string, found: string): CertkeepError {
   return new CertkeepError("seal_failed", {
     where: `recipient ${index + 1}, ${named(text.trim())}`,
-    found,
-    expected: "an age recipient (age1…)",
+    found: `it is ${found}`,
     todo: "Correct it in certkeep.yaml: age-keygen -y IDENTITY prints the recipient of an identity",
   });
 }

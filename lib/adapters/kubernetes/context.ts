@@ -39,8 +39,7 @@ import { readUser } from "./user.ts";
 
 function parseServer(cluster: KubeconfigEntry, place: string): URL {
   const text = textOf(cluster.fields["server"]) ?? "";
-  if (text === "")
-    throw invalid(place, "the cluster has no `server`", "the address of an API server");
+  if (text === "") throw invalid(place, "the cluster has no `server`", "Add it: https://HOST:PORT");
   // client-go takes a bare host for http; nobody means that.
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
   if (
@@ -53,15 +52,14 @@ function parseServer(cluster: KubeconfigEntry, place: string): URL {
     throw invalid(
       place,
       "the cluster's `server` isn't the address of an API server",
-      "https://HOST:PORT",
+      "Write it as https://HOST:PORT",
     );
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw invalid(
       place,
-      "the cluster's `server` is http: the token and every Secret would cross the network in " +
-        "the clear",
-      "https://HOST:PORT",
+      "the cluster's `server` uses http, which sends the token and every Secret unencrypted",
+      "Use https://HOST:PORT",
     );
   }
   // client-go drops them too (rest/client.go, NewRESTClient), and `?token=` would be printed with
@@ -80,7 +78,11 @@ function chooseProxy(parts: ContextParts, server: URL, environment: Environment)
   const url = parseProxyUrl(text);
   if (url !== null) return url;
   const where = fromEnvironment === null ? `${parts.place}, proxy-url` : "HTTPS_PROXY";
-  throw invalid(where, "not the address of a proxy", "http://, https:// or socks5://HOST:PORT");
+  throw invalid(
+    where,
+    "it isn't the address of a proxy",
+    "Use http://, https:// or socks5://HOST:PORT",
+  );
 }
 
 /** What an exec plugin learns of the cluster (client-go rest/exec.go, `ConfigToExecCluster`). */
@@ -113,7 +115,11 @@ async function connectionOf(parts: ContextParts, options: ConnectOptions): Promi
   const caText = await readMaterial(cluster, "certificate-authority", place, options.allowFiles);
   const bundle = caText === null ? null : parseBundle(caText);
   if (caText !== null && bundle === null)
-    throw invalid(place, "the cluster's certificate authority can't be read", "PEM certificates");
+    throw invalid(
+      place,
+      "the cluster's certificate authority can't be read",
+      "Use PEM certificates",
+    );
   const user = await readUser(parts, options);
   const firstToken =
     user.tokenFile === null ? user.token : await readTokenFile(user.tokenFile, place);
@@ -163,16 +169,13 @@ function selectContext(
       .slice(0, 20)
       .map((item) => printable(item, 100))
       .join(", ") + (names.length > 20 ? ` and ${names.length - 20} more` : "");
-  if (name === null) {
-    const todo =
-      names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
+  const todo = names.length === 0 ? "Fetch a kubeconfig for your cluster" : `Name one of: ${list}`;
+  if (name === null)
     throw new CertkeepError("context_unknown", {
       where,
-      found: "no current-context",
-      expected: "a context",
+      found: "it sets no current-context",
       todo,
     });
-  }
   const entry = config.contexts.get(name);
   if (entry !== undefined) return { name, entry };
   const near = names.length === 0 ? null : closest(name, names);
@@ -180,9 +183,8 @@ function selectContext(
   const meant = near !== null && distance(name, near) <= Math.max(2, near.length / 2) ? near : null;
   throw new CertkeepError("context_unknown", {
     where,
-    found: `no context ${printable(name, 100)}`,
-    expected: names.length === 0 ? "a context, but there is none" : `one of: ${list}`,
-    ...(meant === null ? {} : { todo: `Did you mean ${printable(meant, 100)}?` }),
+    found: `it has no context ${printable(name, 100)}`,
+    todo: meant === null ? todo : `${todo}. Did you mean ${printable(meant, 100)}?`,
   });
 }
 
@@ -210,9 +212,9 @@ export async function connect(
     throw invalid(
       place,
       wanted === ""
-        ? `names no ${kind}`
-        : `points at ${kind} ${printable(wanted, 100)}, which isn't there`,
-      names === "" ? `a ${kind}, but there is none` : `one of: ${names}`,
+        ? `it names no ${kind}`
+        : `it names the ${kind} ${printable(wanted, 100)}, which doesn't exist`,
+      names === "" ? `Add a ${kind} to the kubeconfig` : `Name one of: ${names}`,
     );
   };
   return connectionOf(
@@ -241,8 +243,7 @@ export async function loadConnection(options: KubeconfigOptions): Promise<Connec
       : printable(join(options.homeFolder, ".kube", "config"), 300);
   throw invalid(
     usual,
-    "no such file",
-    "a kubeconfig",
+    "there is no such file",
     "Fetch one for your cluster, or name it with --kubeconfig, KUBECONFIG or in certkeep.yaml",
   );
 }

@@ -64,15 +64,14 @@ export async function readTokenFile(file: string, where: string): Promise<string
     throw invalid(
       where,
       `the token file ${printable(file)} ${whyUnread(error)}`,
-      undefined,
-      "Correct `tokenFile` in the kubeconfig, or have the file recreated",
+      "Correct `tokenFile` in the kubeconfig, or recreate the file",
     );
   }
   if (text === "" || /[^\x21-\x7e]/.test(text) || text.length > MAX_TOKEN_BYTES) {
     throw invalid(
       where,
       `the token file ${printable(file)} holds no token`,
-      "one token, nothing else",
+      "Put one token into it, and nothing else",
     );
   }
   return text;
@@ -177,12 +176,20 @@ export async function inClusterConnection(options: InClusterOptions): Promise<Co
   const port = options.environment["KUBERNETES_SERVICE_PORT"] ?? "";
   const server = URL.parse(`https://${host.includes(":") ? `[${host}]` : host}:${port}`);
   if (server === null)
-    throw invalid(where, "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't an address");
+    throw invalid(
+      where,
+      "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT aren't an address",
+      "Run this in a pod, or use --kubeconfig FILE",
+    );
   const tokenFile = join(folder, "token");
   const token = await readTokenFile(tokenFile, where);
   const bundle = parseBundle(await fileText(join(folder, "ca.crt")));
   if (bundle === null)
-    throw invalid(where, "ca.crt is missing or holds no certificate", "the cluster's authority");
+    throw invalid(
+      where,
+      "ca.crt is missing or holds no certificate",
+      "Mount the service account's token volume, which has the cluster's CA",
+    );
   const namespace = (await fileText(join(folder, "namespace"))).trim();
   const source = createCredentials(
     {

@@ -31,8 +31,8 @@ const TERMINATING = new RegExp(`^${FORBIDDEN}unable to create new content in nam
 const CALLING = /^Internal error occurred: failed calling webhook "([^"\\]{1,253})"/;
 
 const ASK =
-  "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
-  "contain the private key. Nothing was changed";
+  "Read the reason in its log or policy: certkeep doesn't print it, since it can contain the " +
+  "private key. Nothing was changed";
 
 /** A label of a name as the API server takes it (RFC 1123). */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -40,7 +40,7 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 function named(what: string, name = ""): string {
   return name.split(".").every((label) => LABEL.test(label))
     ? `${what} ${name}`
-    : `${what} (its name is no DNS name)`;
+    : `${what} (its name isn't a DNS name)`;
 }
 
 interface Denied {
@@ -71,8 +71,8 @@ const DENIALS: readonly (readonly [RegExp, (denied: Denied) => string, string])[
   ],
   [
     TERMINATING,
-    ({ namespace }) => `namespace ${namespace} is being deleted, and takes nothing new`,
-    "Wait until it is gone, then restore with --create-namespace",
+    ({ namespace }) => `namespace ${namespace} is being deleted and accepts nothing new`,
+    "Wait until it is deleted, then restore with --create-namespace",
   ],
   [
     CALLING,
@@ -105,7 +105,7 @@ function forbidden(
 ): CertkeepError | null {
   if (deniedUser === null) return null;
   const { verb, resource, namespace } = action;
-  const found = `user ${deniedUser} may not ${describeAction(action)} (status 403)`;
+  const found = `user ${deniedUser} has no permission to ${describeAction(action)} (status 403)`;
   // A credential that reads stays one that only reads.
   const [, registration] = READING_ACCOUNT.exec(deniedUser) ?? [];
   if (registration !== undefined)
@@ -121,7 +121,7 @@ function forbidden(
     todo:
       manifest === null
         ? `Grant the verb ${verb} on ${resource}`
-        : "This grants it, with kubectl apply -f -:",
+        : "Grant it with kubectl apply -f -:",
     lines: manifest?.split("\n"),
   });
 }

@@ -183,7 +183,7 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
       },
     );
     if (!Array.isArray(body["items"]))
-      throw this.#http.invalid(`the server answered with JSON that is no list of ${resource}`);
+      throw this.#http.invalid(`the server answered with JSON that isn't a list of ${resource}`);
     const items = listOf(body["items"]);
     const parsed = items.flatMap((item) => parse(item, namespace) ?? []);
     const token = fieldsOf(body["metadata"])["continue"];

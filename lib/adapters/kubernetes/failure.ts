@@ -98,7 +98,6 @@ export function answerInvalid(connection: Connection, found: string): CertkeepEr
   return new CertkeepError("cluster_answer_invalid", {
     where: whereOf(connection),
     found,
-    expected: "the JSON of a Kubernetes API",
     todo:
       "Check that `server` in the kubeconfig is the API server's own address, not that of a " +
       "login page or load balancer",
@@ -113,9 +112,8 @@ export class BodyTooLarge extends CertkeepError {
     super("cluster_answer_invalid", {
       where: whereOf(connection),
       found:
-        "an answer of the server is larger than " +
+        "the server's answer is larger than " +
         `${maxBytes >= MIB ? `${maxBytes / MIB} MiB` : `${maxBytes} bytes`}`,
-      expected: "the JSON of a Kubernetes API",
       todo: "Check that `server` in the kubeconfig is the API server's own address",
     });
   }
@@ -149,7 +147,7 @@ export function statusError(
   const facts = parseStatus(body);
   const shown = shownStatus(status, facts);
   if (status >= 300 && status < 400)
-    return answerInvalid(connection, `a redirect (${shown}) in answer to: ${what}`);
+    return answerInvalid(connection, `the server redirected ${what} (${shown})`);
   if (status === 401) {
     const expired = connection.credentialExpiresAtMs;
     const since =
@@ -158,7 +156,7 @@ export function statusError(
         : `its own expiry is ${new Date(expired).toISOString()}`;
     return new CertkeepError("cluster_unauthorized", {
       where,
-      found: `the server rejected the credential (${shown}); ${since}`,
+      found: `the server rejected the credential (${shown}): ${since}`,
       todo: "Fetch a new token or kubeconfig for this cluster",
       answered: true,
     });
@@ -167,29 +165,29 @@ export function statusError(
     const who = facts.deniedUser === null ? "the credential" : `user ${facts.deniedUser}`;
     return new CertkeepError("cluster_forbidden", {
       where,
-      found: `${who} may not ${what} (${shown})`,
+      found: `${who} has no permission to ${what} (${shown})`,
       todo:
         `Grant the verb ${action.verb} on ${action.resource} by a Role or ClusterRole, or ` +
-        "narrow what is audited",
+        "audit fewer namespaces",
     });
   }
   // An API's own refusals are a Status; a page of HTML with the same number is something in front
   // of it.
   const code = BY_STATUS[status];
   if (facts.reason === null && contentType.includes("html"))
-    return answerInvalid(connection, `a page of HTML (${shown}) in answer to: ${what}`);
+    return answerInvalid(connection, `the server answered ${what} with a page of HTML (${shown})`);
   if (status === 429 || status >= 500) {
     return new CertkeepError("cluster_unreachable", {
       where,
       found:
-        `the server ${status === 429 ? "is too busy to answer" : "failed"} (${shown}), also ` +
-        `when asked again: ${what}`,
+        `the server ${status === 429 ? "is too busy to" : "failed to"} ${what}, even after ` +
+        `retries (${shown})`,
       todo: "Check the health of the API server; the next run tries again",
     });
   }
   return new CertkeepError(code ?? "cluster_rejected", {
     where,
-    found: `${shown} in answer to: ${what}`,
+    found: `the server answered ${what} with ${shown}`,
     todo:
       status === 406
         ? "Check that `server` in the kubeconfig is an API server that answers with JSON"

@@ -185,7 +185,8 @@ function deadlineError(connection: Connection, signal: AbortSignal): CertkeepErr
   if (signal.reason instanceof CertkeepError) return signal.reason;
   return new CertkeepError("deadline", {
     where: whereOf(connection),
-    found: "timed out before it had answered everything",
+    found: "timed out before the server had answered everything",
+    todo: "Run it again",
   });
 }
 
@@ -227,7 +228,7 @@ export class HttpClient {
             ? "a page of HTML"
             : contentType.includes("json")
               ? "JSON that is cut off or broken"
-              : "no JSON";
+              : "something that isn't JSON";
       throw this.invalid(`the server answered with ${what} (status ${status})`);
     }
   }
@@ -252,6 +253,7 @@ export class HttpClient {
       new CertkeepError("deadline", {
         where: whereOf(this.connection),
         found: "timed out, so the connection was closed",
+        todo: "Run it again",
       }),
     );
     for (const { agent } of this.#agents.splice(0)) agent.destroy();

@@ -9,6 +9,7 @@ import { bareHost, type Environment, parseProxyUrl, proxyFromEnvironment } from 
 import { readFileAtMost, whyUnread } from "../readfile.ts";
 import { type Connection, PLAIN_CONNECTION, printable } from "./connection.ts";
 import { HttpClient } from "./http.ts";
+import { invalid } from "./kubeconfig.ts";
 import { fieldsOf, textOf } from "../../untrusted.ts";
 import { type Bundle, createProof, MAX_PEM_BYTES, parseBundle } from "./proof.ts";
 
@@ -79,8 +80,6 @@ export const askProvider: AskProvider = async (settings, refreshToken, asking) =
 
 async function readBundle({ caData, caFile }: OidcSettings, where: string): Promise<Bundle | null> {
   if (caData === "" && caFile === "") return null;
-  const refuse = (found: string, expected: string): CertkeepError =>
-    new CertkeepError("kubeconfig_invalid", { where, found, expected });
   let pem = Buffer.from(caData, "base64").toString("latin1");
   if (caData === "") {
     // Unlike other files of a kubeconfig, this one isn't looked for beside it.
@@ -89,12 +88,16 @@ async function readBundle({ caData, caFile }: OidcSettings, where: string): Prom
       pem = (await readFileAtMost(path, MAX_PEM_BYTES)).toString("latin1");
     } catch (error) {
       const why = `${printable(path, 300)}, which ${whyUnread(error)}`;
-      throw refuse(`\`idp-certificate-authority\` names ${why}`, "a PEM file");
+      throw invalid(where, `\`idp-certificate-authority\` names ${why}`, "Name a PEM file");
     }
   }
   const bundle = parseBundle(pem);
   if (bundle !== null) return bundle;
-  throw refuse("the identity provider's certificate authority can't be read", "PEM certificates");
+  throw invalid(
+    where,
+    "the identity provider's certificate authority can't be read",
+    "Use PEM certificates",
+  );
 }
 
 async function send(
@@ -130,7 +133,7 @@ async function send(
       todo:
         error.code === "cluster_tls"
           ? "Check `idp-certificate-authority` of the user in the kubeconfig"
-          : "Check `idp-issuer-url` of the user, and that this network may reach it",
+          : "Check `idp-issuer-url` of the user, and that it is reachable from this network",
     });
   } finally {
     http.close();
@@ -213,7 +216,7 @@ function withoutIdToken(issuer: URL): CertkeepError {
   return new CertkeepError("cluster_unauthorized", {
     where: `identity provider ${issuer.host}`,
     found: "it answered without an ID token",
-    todo: "Log in again with the scope openid, if the provider refreshes ID tokens at all",
+    todo: "Log in again with the scope openid, if the provider can refresh ID tokens",
   });
 }
 

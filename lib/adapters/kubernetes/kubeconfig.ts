@@ -64,6 +64,8 @@ export interface KubeconfigOptions extends ConnectOptions {
   readonly known?: (file: string) => Promise<Buffer | null>;
 }
 
+const ANOTHER = "Fetch the kubeconfig again, or name another one";
+
 /** Several kubeconfig files as one. */
 export interface Kubeconfig {
   readonly files: readonly string[];
@@ -76,31 +78,25 @@ export interface Kubeconfig {
 function parseYaml(text: string, shown: string): unknown {
   const lines = new LineCounter();
   const read = tokensOf(text, KUBECONFIG_LIMITS, lines);
-  if (!read.ok) throw invalid(shown, read.found, "a kubeconfig");
+  if (!read.ok) throw invalid(shown, `the file has ${read.found}`, ANOTHER);
   const composer = new Composer({ ...KUBERNETES_YAML, uniqueKeys: false });
   const [document, second] = composer.compose(read.tokens, true, text.length);
   if (second !== undefined)
-    throw invalid(
-      shown,
-      "several YAML documents",
-      "a kubeconfig",
-      "Put each into a file of its own",
-    );
+    throw invalid(shown, "the file has several YAML documents", "Put each into its own file");
   const mistake = document?.errors[0];
   if (mistake !== undefined) {
     const at = lines.linePos(mistake.pos[0]);
     throw invalid(
       `${shown}:${at.line}:${at.col}`,
-      `broken YAML (${mistake.code})`,
-      "a kubeconfig",
+      `the YAML is broken (${mistake.code})`,
       "Fix the file, or fetch it again",
     );
   }
-  if (text.trim() === "") throw invalid(shown, "an empty file", "a kubeconfig");
+  if (text.trim() === "") throw invalid(shown, "the file is empty", ANOTHER);
   try {
     return document?.toJS({ maxAliasCount: 100 });
   } catch {
-    throw invalid(shown, "YAML aliases that can't be resolved", "a kubeconfig");
+    throw invalid(shown, "the file has YAML aliases that can't be resolved", ANOTHER);
   }
 }
 
@@ -120,8 +116,8 @@ export function parseKubeconfig(text: string, file: string): Kubeconfig {
   ) {
     throw invalid(
       shown,
-      "a file without contexts, clusters and users",
-      "a kubeconfig (kind: Config)",
+      "the file isn't a kubeconfig: it has no contexts, clusters and users",
+      ANOTHER,
     );
   }
   const entries = (list: unknown, key: string): Map<string, KubeconfigEntry> => {
@@ -177,10 +173,10 @@ async function readKubeconfig(
   } catch (error) {
     const code = (error as { code?: string }).code ?? "no reason given";
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw invalid(printable(file, 300), `the kubeconfig ${whyUnread(error)}`);
+    throw invalid(printable(file, 300), `the kubeconfig ${whyUnread(error)}`, ANOTHER);
   }
   if (bytes.length > KUBECONFIG_BYTES)
-    throw invalid(printable(file, 300), "a file of more than 16 MiB", "a kubeconfig");
+    throw invalid(printable(file, 300), "the file is larger than 16 MiB", ANOTHER);
   return parseKubeconfig(Buffer.from(utf8Of(bytes)).toString("utf8"), file);
 }
 
@@ -203,14 +199,13 @@ export async function loadKubeconfig(
     const config = await readKubeconfig(resolve(file), options.known);
     if (config !== null) configs.push(config);
     else if (explicit.length > 0)
-      throw invalid(printable(file, 300), "no such file", "a kubeconfig", "Correct the path");
+      throw invalid(printable(file, 300), "the file doesn't exist", "Correct the path");
   }
   if (configs.length > 0) return merge(configs);
   if (named.length > 0)
     throw invalid(
       "KUBECONFIG",
       `none of its files exist: ${named.map((file) => printable(file)).join(", ")}`,
-      "at least one kubeconfig",
       "Correct KUBECONFIG, or unset it",
     );
   return null;
@@ -225,21 +220,16 @@ export interface ContextParts {
   readonly user: KubeconfigEntry;
 }
 
-export function invalid(
-  where: string,
-  found: string,
-  expected?: string,
-  todo?: string,
-): CertkeepError {
-  return new CertkeepError("kubeconfig_invalid", { where, found, expected, todo });
+export function invalid(where: string, found: string, todo: string): CertkeepError {
+  return new CertkeepError("kubeconfig_invalid", { where, found, todo });
 }
 
-/** Whoever wrote the kubeconfig could have a file of the reader's sent to a server of his. */
+/** Else the kubeconfig's author could get a file of the reader sent to the author's server. */
 export function namesFile(place: string, key: string): CertkeepError {
   return invalid(
     place,
-    `\`${key}\` names a file, and this kubeconfig lies in none`,
-    "the text itself, in the kubeconfig",
+    `\`${key}\` names a file, which the kubeconfig of a registry can't`,
+    "Put the content itself into the kubeconfig",
   );
 }
 
@@ -262,7 +252,7 @@ export async function readMaterial(
     throw invalid(
       place,
       `\`${key}\` names ${printable(file, 300)}, which ${whyUnread(error)}`,
-      "a PEM file",
+      "Name a PEM file",
     );
   }
 }

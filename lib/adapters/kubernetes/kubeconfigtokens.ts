@@ -50,7 +50,7 @@ function notWritable(file: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("kubeconfig_invalid", { where: printable(file, 300), found, todo });
 }
 
-/** @throws {CertkeepError} where the lock isn't to be had */
+/** @throws {CertkeepError} where another program keeps the lock */
 async function lock(file: string, signal: AbortSignal | undefined): Promise<() => Promise<void>> {
   const path = `${file}.lock`;
   for (let waitedMs = 0; ; waitedMs += LOCK_PAUSE_MS) {
@@ -64,7 +64,7 @@ async function lock(file: string, signal: AbortSignal | undefined): Promise<() =
           file,
           "the user's token expired, and new tokens can't be written: no lock file can be made " +
             `beside it (${code})`,
-          "Make file and folder writable, or refresh the token with kubectl",
+          "Make the file and its folder writable, or refresh the token with kubectl",
         );
       if (waitedMs >= LOCK_WAIT_MS || signal?.aborted === true)
         throw notWritable(
@@ -151,8 +151,8 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
     if (withTokens(text, user, { "id-token": "x", "refresh-token": "x" }) === null)
       throw notWritable(
         file,
-        "the user's token expired, and there is no place in this text for another one (the " +
-          "settings of `auth-provider` are an alias, or the user is gone)",
+        "the user's token expired, and a new one can't be written here (the user is missing, or " +
+          "its `auth-provider` is a YAML alias)",
         "Log in again with kubectl",
       );
     const replacement = await openReplacement(target, bytes);
@@ -173,7 +173,7 @@ export async function updateTokens<T extends { readonly write: ProviderTokens | 
     throw notWritable(
       file,
       `the user's token expired, and new tokens can't be written (${codeOf(error)})`,
-      "Make file and folder writable, or refresh the token with kubectl",
+      "Make the file and its folder writable, or refresh the token with kubectl",
     );
   } finally {
     await unlock();

@@ -28,7 +28,7 @@ const UNKNOWN_CLUSTER_CA = [
 
 const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   CERT_HAS_EXPIRED: [
-    "the server's certificate, or one of its chain, has expired",
+    "the server's certificate, or one in its chain, has expired",
     "renew the API server's certificate",
   ],
   CERT_NOT_YET_VALID: [
@@ -36,7 +36,7 @@ const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
     "check the clocks of this machine and the server's",
   ],
   [OTHER_CA]: [
-    "another CA of the kubeconfig's bundle proves this connection than the one before",
+    "a different CA of the kubeconfig's bundle signed this connection's certificate than before",
     "leave only the cluster's own CA in the kubeconfig, or wait until all API servers use the " +
       "new one",
   ],
@@ -48,8 +48,8 @@ const TLS_WORDS: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
-  ENOTFOUND: "the name of the server isn't known to DNS",
-  EAI_AGAIN: "DNS gave no answer for the name of the server",
+  ENOTFOUND: "DNS has no entry for the server's name",
+  EAI_AGAIN: "DNS didn't answer for the server's name",
   ECONNREFUSED: "nothing listens at the server's address (connection refused)",
   ECONNRESET: "the connection was cut",
   EPIPE: "the connection was cut",
@@ -97,7 +97,7 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
     return new CertkeepError("cluster_timeout", {
       where,
       found: `${address} ${error.phase} within ${error.afterMs / 1000} s`,
-      todo: "Check that the server is healthy and that this network may reach it",
+      todo: "Check that the server is healthy and that it is reachable from this network",
     });
   }
   if (error instanceof ProxyRefusal) {
@@ -109,7 +109,7 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
   }
   const code = codeOf(error);
   if (code.startsWith("HPE_"))
-    return answerInvalid(connection, `what ${address} answers isn't HTTP (${code})`);
+    return answerInvalid(connection, `${address} doesn't answer with HTTP (${code})`);
   const tls = tlsError(connection, code);
   if (tls !== null) return tls;
   const words = NETWORK_WORDS[code] ?? "the connection failed";
@@ -119,7 +119,7 @@ export function networkError(connection: Connection, error: unknown): CertkeepEr
     todo:
       code === "ENOTFOUND"
         ? "Check `server` in the kubeconfig, and whether the cluster still exists"
-        : "Check that the server runs and that this network may reach it",
+        : "Check that the server runs and that it is reachable from this network",
   });
 }
 

@@ -117,7 +117,7 @@ class KubernetesReader implements ClusterReader {
 
   #take<T>(page: Page<T> | null): Page<T> {
     if (page === null)
-      throw this.#http.invalid("the server answered with JSON that is no list of Secrets");
+      throw this.#http.invalid("the server answered with JSON that isn't a list of Secrets");
     for (const line of page.unreadable) {
       if (this.#unreadable.length < UNREADABLE_SHOWN) this.#unreadable.push(line);
       else this.#unreadableMore += 1;
@@ -254,7 +254,7 @@ class KubernetesReader implements ClusterReader {
     if (typeof found !== "string" && found.name === name && found.namespace === namespace)
       return found;
     throw this.#http.invalid(
-      "the server answered with another object than the Secret that was asked for",
+      "the server answered with a different object than the requested Secret",
     );
   }
 

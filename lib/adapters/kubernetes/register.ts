@@ -197,7 +197,7 @@ class KubernetesRegistrar implements Registrar {
     const token = textOf(status.token);
     const until = Date.parse(textOf(status.expirationTimestamp) ?? "");
     if (token === null || token === "" || Number.isNaN(until))
-      throw this.#http.invalid("the server granted no token, though it said it did");
+      throw this.#http.invalid("the server reported success but gave no token");
     return { token, expiresAtMs: until };
   };
 
@@ -211,8 +211,9 @@ class KubernetesRegistrar implements Registrar {
     }
     throw new CertkeepError("cluster_timeout", {
       where: whereOf(this.#http.connection),
-      found: `the Secret ${namespace}/${name} was not given a token within ${limit / 1000} s`,
-      expected: "the cluster's token controller to fill it in",
+      found:
+        `the cluster's token controller gave the Secret ${namespace}/${name} no token within ` +
+        `${limit / 1000} s`,
       todo:
         "Use another kind of credential: a token of a year (--days 365), a client certificate " +
         "(--credential), or IAM on EKS (--eks)",
@@ -258,7 +259,7 @@ function refused(connection: Connection, action: Action, answer: HttpAnswer): Ce
     return new CertkeepError("cluster_forbidden", {
       where: whereOf(connection),
       found:
-        "denied (403): it can't grant permissions that it doesn't have itself " +
+        "denied (403): the user can't grant permissions that it doesn't have itself " +
         `(${action.resource} ${action.name ?? ""})`,
       todo:
         "Use the context of a cluster administrator, or give one the manifest: certkeep " +

@@ -42,11 +42,11 @@ function parseSettings(config: Fields, where: string): OidcSettings {
   const text = (key: string): string => textOf(config[key]) ?? "";
   for (const key of ["idp-issuer-url", "client-id"])
     if (text(key) === "")
-      throw invalid(where, `the auth-provider oidc has no \`${key}\``, `\`${key}\``);
+      throw invalid(where, `the auth-provider oidc has no \`${key}\``, "Add it");
   const issuer = URL.parse(text("idp-issuer-url"));
   const secure = issuer?.protocol === "https:";
   if (issuer === null || (!secure && !(issuer.protocol === "http:" && isLoopback(issuer.hostname))))
-    throw invalid(where, "`idp-issuer-url` isn't an https address", "https://HOST/PATH");
+    throw invalid(where, "`idp-issuer-url` isn't an https address", "Use https://HOST/PATH");
   return {
     issuer,
     clientId: text("client-id"),
@@ -74,7 +74,7 @@ class OidcTokens {
       throw invalid(
         options.where,
         "the `id-token` isn't a JSON Web Token",
-        "the ID token of a login",
+        "Log in again with kubectl",
       );
   }
 
@@ -126,12 +126,7 @@ class OidcTokens {
     const now = parseSettings(config, where);
     const before = this.#settings;
     if (now.issuer.href === before.issuer.href && now.clientId === before.clientId) return now;
-    throw invalid(
-      where,
-      "the user's identity provider was changed while this ran",
-      undefined,
-      "Run it again",
-    );
+    throw invalid(where, "the user's identity provider was changed while this ran", "Run it again");
   }
 }
 
@@ -149,21 +144,25 @@ async function readClientPair(
       place,
       "the user has a client " +
         `${cert === null ? "key but no certificate" : "certificate but no key"}`,
-      "both or neither",
+      "Add it, or remove the other",
     );
   const end = certificateEndMs(cert);
   if (end === null)
-    throw invalid(place, "the user's client certificate can't be read", "a PEM certificate");
+    throw invalid(place, "the user's client certificate can't be read", "Use a PEM certificate");
   try {
     if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
       throw invalid(
         place,
-        "the user's client key doesn't belong to the client certificate",
-        "a pair",
+        "the user's client key doesn't match the client certificate",
+        "Fetch the kubeconfig again",
       );
   } catch (error) {
     if (error instanceof CertkeepError) throw error;
-    throw invalid(place, "the user's client key can't be read", "a PEM key without a passphrase");
+    throw invalid(
+      place,
+      "the user's client key can't be read",
+      "Use a PEM key without a passphrase",
+    );
   }
   if (nowMs > end) {
     throw new CertkeepError("cluster_unauthorized", {
@@ -191,14 +190,13 @@ export async function readUser(
     fields["exec"] === undefined || fields["exec"] === null ? null : fieldsOf(fields["exec"]);
   const exec = execEntry === null ? null : parseExec(execEntry, user.file);
   if (execEntry !== null && exec === null)
-    throw invalid(place, "the user's `exec` names no command", "`command`");
+    throw invalid(place, "the user's `exec` names no command", "Add `command`");
   if (exec !== null && options.allowExec === false) {
     throw invalid(
       place,
-      `the user needs the credential plugin ${printable(exec.command)}, and programs aren't ` +
-        "run from here",
-      "a token or client certificate",
-      "Register the cluster with a kubeconfig of a read-only service account",
+      `the user needs the credential plugin ${printable(exec.command)}, which certkeep doesn't ` +
+        "run here",
+      TOKEN_OR_CERTIFICATE,
     );
   }
   return {
@@ -230,6 +228,10 @@ function parseImpersonation(user: Fields): UserSettings["impersonation"] {
   return headers;
 }
 
+const TOKEN_OR_CERTIFICATE =
+  "Use a token or client certificate: register the cluster with a kubeconfig of a read-only " +
+  "service account";
+
 /** What the user of a legacy `auth-provider` uses by now. */
 const PLUGINS: Readonly<Record<string, readonly [plugin: string, todo: string]>> = {
   gcp: [
@@ -253,22 +255,20 @@ function parseAuthProvider(
     throw invalid(
       place,
       `the user has ${shown}, which was removed from kubectl`,
-      `the credential plugin ${plugin[0]}`,
-      plugin[1],
+      `Use the credential plugin ${plugin[0]}. ${plugin[1]}`,
     );
   if (name !== "oidc")
     throw invalid(
       place,
-      `the user has ${shown}, which is unknown`,
-      "a token, client certificate or exec plugin",
+      `certkeep doesn't know ${shown}`,
+      "Use a token, client certificate or exec plugin",
     );
   const { askProvider } = options;
   if (askProvider === undefined)
     throw invalid(
       place,
-      `the user needs ${shown}, and identity providers aren't asked from here`,
-      "a token or client certificate",
-      "Register the cluster with a kubeconfig of a read-only service account",
+      `the user needs ${shown}, and certkeep asks no identity provider here`,
+      TOKEN_OR_CERTIFICATE,
     );
   const { file, name: userName } = user;
   return new OidcTokens(fieldsOf(config), {

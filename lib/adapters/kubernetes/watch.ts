@@ -120,7 +120,7 @@ export async function* watchSecrets(
         const lines = (rest + chunk).split("\n");
         rest = lines.pop() ?? "";
         if (rest.length > MAX_LINE_BYTES)
-          throw answerInvalid(connection, "a watch with an event that is too large");
+          throw answerInvalid(connection, "an event of the watch is too large");
         for (const line of lines) {
           if (line.trim() === "") continue;
           const event = parseEvent(line);

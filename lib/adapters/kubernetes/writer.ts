@@ -57,8 +57,8 @@ class KubernetesWriter implements ClusterWriter {
     if (isSecretName(place.namespace, place.name)) return place;
     throw new CertkeepError("usage", {
       where: `Secret ${JSON.stringify(`${place.namespace}/${place.name}`)}`,
-      found: "a name that no API server allows",
-      expected: "small letters, digits, - and .",
+      found: "no API server allows this name",
+      todo: "Use small letters, digits, - and .",
     });
   }
 
@@ -182,8 +182,8 @@ class KubernetesWriter implements ClusterWriter {
     if (!isSecretName(name, "x"))
       throw new CertkeepError("usage", {
         where: `namespace ${JSON.stringify(name)}`,
-        found: "a name that no API server allows",
-        expected: "small letters, digits and -",
+        found: "no API server allows this name",
+        todo: "Use small letters, digits and -",
       });
     const answer = await this.#http.send({
       method: "POST",

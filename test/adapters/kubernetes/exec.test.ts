@@ -251,7 +251,7 @@ describe("a credential plugin", () => {
       connectionTo({ server: SERVER, user: user(command) }, { environment, allowExec: false }),
     );
     expect(failure.code).toBe("kubeconfig_invalid");
-    expect(failure.message).toContain("programs aren't run from here");
+    expect(failure.message).toContain("which certkeep doesn't run here");
     expect(existsSync(`${at}/ran`)).toBe(false);
   });
 });

@@ -198,7 +198,7 @@ describe("bad kubeconfigs get one plain message", () => {
     const cases: [string, string][] = [
       [`${path}/none`, "no such file"],
       [path, "the kubeconfig is a folder"],
-      [put(`${path}/empty`, "  \n"), "an empty file"],
+      [put(`${path}/empty`, "  \n"), "the file is empty"],
       [
         put(`${path}/broken`, "kind: Config\nusers: [{token: canary-key\n"),
         `${path}/broken:3:1: broken YAML`,
@@ -218,7 +218,7 @@ describe("bad kubeconfigs get one plain message", () => {
     ];
     if (process.getuid?.() !== 0) {
       chmodSync(put(`${path}/closed`, "x"), 0);
-      cases.push([`${path}/closed`, "may not read it"]);
+      cases.push([`${path}/closed`, "permission denied"]);
     }
     for (const [file, words] of cases) {
       const failure = await failureOf(load({ files: [file] }));
@@ -239,11 +239,11 @@ describe("bad kubeconfigs get one plain message", () => {
         .join(delimiter),
     };
     expect((await failureOf(load({ environment, context: "pord-eu" }))).message).toMatch(
-      /no context pord-eu; expected one of: prod-eu, prod-us, staging\. Did you mean prod-eu\?$/,
+      /no context pord-eu\. Name one of: prod-eu, prod-us, staging\. Did you mean prod-eu\?$/,
     );
     // What is nothing like any of them isn't guessed at.
     expect((await failureOf(load({ environment, context: "nowhere" }))).message).toMatch(
-      /no context nowhere; expected one of: prod-eu, prod-us, staging$/,
+      /no context nowhere\. Name one of: prod-eu, prod-us, staging$/,
     );
     const none = await failureOf(load({ environment }));
     expect(none.code).toBe("context_unknown");
@@ -262,7 +262,7 @@ describe("bad kubeconfigs get one plain message", () => {
       { server: "https://canary:key@x" },
       "isn't the address of an API server",
     ],
-    ["http to elsewhere", { server: "http://10.0.0.1" }, "in the clear"],
+    ["http to elsewhere", { server: "http://10.0.0.1" }, "unencrypted"],
     [
       "a broken authority",
       { server: SERVER, caPem: "canary" },
@@ -276,12 +276,12 @@ describe("bad kubeconfigs get one plain message", () => {
     [
       "a missing cluster",
       { server: SERVER, context: { cluster: "gone" } },
-      "points at cluster gone, which isn't there; expected one of: c",
+      "it names the cluster gone, which doesn't exist. Name one of: c",
     ],
     [
       "a missing user",
       { server: SERVER, context: { user: "gone" } },
-      "points at user gone, which isn't there; expected one of: u",
+      "it names the user gone, which doesn't exist. Name one of: u",
     ],
     ["no cluster named", { server: SERVER, context: { cluster: "" } }, "names no cluster"],
     [
@@ -313,7 +313,7 @@ describe("bad kubeconfigs get one plain message", () => {
         server: SERVER,
         user: { "auth-provider": { name: "oidc", config: { "id-token": "canary" } } },
       },
-      "auth-provider oidc, and identity providers aren't asked from here",
+      "auth-provider oidc, and certkeep asks no identity provider here",
     ],
   ])("%s", async (_, parts, words) => {
     const failure = await failureOf(connectionTo(parts));
@@ -350,7 +350,7 @@ describe("bad kubeconfigs get one plain message", () => {
     expect(
       (await failureOf(connectionTo({ server: SERVER, user: user(fine.cert, expired.key) })))
         .message,
-    ).toContain("doesn't belong to");
+    ).toContain("the user's client key doesn't match the client certificate");
     const end = new X509Certificate(fine.cert).validToDate.getTime();
     const at = (nowMs: number): Promise<unknown> =>
       connectionTo({ server: SERVER, user: user(fine.cert, fine.key) }, { nowMs: () => nowMs });

@@ -328,7 +328,7 @@ describe("nothing is asked of the provider where its answer couldn't be written:
           `it: &it\n${config.replace(/^ +/gm, "  ")}${text.replace(`config:\n${config}`, "config: *it\n")}`,
         );
       },
-      /there is no place in this text for another one/,
+      /a new one can't be written here/,
     ],
   ])("%s", { timeout: 60_000 }, async (_, arrange, words) => {
     const provider = await startProvider();
@@ -450,13 +450,15 @@ describe("other legacy auth-providers", () => {
   });
 
   test("one that nobody knows is refused", async () => {
-    expect((await failureOf(open(text("ldap")))).message).toContain("ldap, which is unknown");
+    expect((await failureOf(open(text("ldap")))).message).toContain(
+      "certkeep doesn't know the auth-provider ldap",
+    );
   });
 
   test("a registered cluster's kubeconfig asks no identity provider", async () => {
     const provider = await startProvider();
     const kubeconfig = parseKubeconfig(kubeconfigText(settings(provider)), "prod.kubeconfig");
     const failure = await failureOf(connect(kubeconfig, null, plainOptions));
-    expect(failure.message).toContain("identity providers aren't asked from here");
+    expect(failure.message).toContain("certkeep asks no identity provider here");
   });
 });

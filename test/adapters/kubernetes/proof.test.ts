@@ -167,7 +167,7 @@ describe("the CA that proved a connection", () => {
       const elsewhere = { ...connection, server: new URL(await serve(ofB)) };
       const failure = await failureOf(ask(elsewhere));
       expect(failure.code).toBe("cluster_tls");
-      expect(failure.message).toContain("another CA of the kubeconfig's bundle");
+      expect(failure.message).toContain("a different CA of the kubeconfig's bundle");
       expect(await ask({ ...connection, server: new URL(await serve(ofA)) })).toBe(200);
     },
   );

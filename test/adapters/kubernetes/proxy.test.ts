@@ -252,7 +252,7 @@ describe("which proxy", () => {
       (await failureOf(connectionTo({ ...own, cluster: { "proxy-url": "gopher://user:hush@x" } })))
         .message,
     ).toBe(
-      "/nowhere/config, context stub, proxy-url: not the address of a proxy; expected http://, " +
+      "/nowhere/config, context stub, proxy-url: it isn't the address of a proxy. Use http://, " +
         "https:// or socks5://HOST:PORT",
     );
     expect(

@@ -75,7 +75,7 @@ describe("answers that aren't those of a Kubernetes API", () => {
       (_, response) =>
         void response.writeHead(302, { location: `https://x/?token=${CANARY}` }).end(),
       "cluster_answer_invalid",
-      "a redirect (status 302)",
+      "the server redirected list secrets in all namespaces (status 302)",
     ],
     [
       "JSON cut off, well framed",
@@ -90,19 +90,19 @@ describe("answers that aren't those of a Kubernetes API", () => {
       "JSON of something else",
       (_, response) => answerJson(response, 200, { hello: CANARY }),
       "cluster_answer_invalid",
-      "JSON that is no list of Secrets",
+      "JSON that isn't a list of Secrets",
     ],
     [
       "nothing",
       (_, response) => void response.writeHead(200).end(),
       "cluster_answer_invalid",
-      "no JSON (status 200)",
+      "something that isn't JSON (status 200)",
     ],
     [
       "1 MB of noise",
       (_, response) => void response.writeHead(200).end(Buffer.alloc(1_000_000, 0xfe)),
       "cluster_answer_invalid",
-      "no JSON",
+      "something that isn't JSON",
     ],
     [
       "15 MB of small objects",
@@ -120,13 +120,13 @@ describe("answers that aren't those of a Kubernetes API", () => {
       "406 to every form",
       (_, response) => answerJson(response, 406, apiStatus(406, "NotAcceptable", CANARY)),
       "cluster_rejected",
-      "status 406, NotAcceptable in answer to: list secrets in all namespaces",
+      "the server answered list secrets in all namespaces with status 406, NotAcceptable",
     ],
     [
       "a Status with 200",
       (_, response) => answerJson(response, 200, apiStatus(500, "InternalError", CANARY)),
       "cluster_answer_invalid",
-      "no list of Secrets",
+      "isn't a list of Secrets",
     ],
   ];
   test.each(cases)("%s", async (_, handler, code, words) => {
@@ -148,7 +148,7 @@ describe("answers that aren't those of a Kubernetes API", () => {
     for (const [what, answer] of asked) {
       const failure = await failureOf(answer);
       expect(failure.code).toBe("cluster_rejected");
-      expect(failure.message).toContain(`status 406 in answer to: ${what}. Check that`);
+      expect(failure.message).toContain(`the server answered ${what} with status 406. Check that`);
     }
   });
 
@@ -183,7 +183,9 @@ describe("answers that aren't those of a Kubernetes API", () => {
       expect(failure.message).toContain(`status ${status}`);
       expect(failure.message).not.toContain(CANARY);
       if (message.includes('"eve"'))
-        expect(failure.message).toContain("user eve may not list secrets in all namespaces");
+        expect(failure.message).toContain(
+          "user eve has no permission to list secrets in all namespaces",
+        );
     }
   });
 

@@ -221,7 +221,7 @@ describe("tokens", () => {
     expect(
       (await refusal(createRegistrar(never.connection, OPTIONS).readToken("certkeep", "s")))
         .message,
-    ).toMatch(/was not given a token within 1 s.*--days 365/);
+    ).toMatch(/no token within 1 s.*--days 365/);
   });
 });
 

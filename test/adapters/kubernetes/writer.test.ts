@@ -120,8 +120,8 @@ describe("a denial", () => {
   const OF_SECRET = 'secrets "a" is forbidden: ';
   const VERB = "create secrets in namespace work";
   const ASK =
-    "See the reason in its own log or policy: certkeep doesn't print its text, which can " +
-    "contain the private key. Nothing was changed";
+    "Read the reason in its log or policy: certkeep doesn't print it, since it can contain the " +
+    "private key. Nothing was changed";
 
   /** What the API server puts before the text, and all that is printed of it. */
   const BEGINNINGS: readonly (readonly [string, number, string, string, string])[] = [
@@ -145,7 +145,7 @@ describe("a denial", () => {
       400,
       "BadRequest",
       'admission webhook "SGVsbG8=" denied the request: ',
-      `admission webhook (its name is no DNS name) denied the request to ${VERB} (status 400, ` +
+      `admission webhook (its name isn't a DNS name) denied the request to ${VERB} (status 400, ` +
         `BadRequest). ${ASK}`,
     ],
     [
@@ -168,8 +168,8 @@ describe("a denial", () => {
       403,
       "Forbidden",
       `${OF_SECRET}unable to create new content in namespace work because it is being terminated`,
-      "namespace work is being deleted, and takes nothing new (status 403, Forbidden). Wait " +
-        "until it is gone, then restore with --create-namespace",
+      "namespace work is being deleted and accepts nothing new (status 403, Forbidden). Wait " +
+        "until it is deleted, then restore with --create-namespace",
     ],
     [
       "of a webhook that fails",
@@ -186,14 +186,14 @@ describe("a denial", () => {
       422,
       "Invalid",
       'Secret "a" is invalid: data[tls.key]: Invalid value: "',
-      `status 422, Invalid in answer to: ${VERB}`,
+      `the server answered ${VERB} with status 422, Invalid`,
     ],
     [
       "in words that nobody knows",
       400,
       "BadRequest",
       'something User "me" cannot create ',
-      `status 400, BadRequest in answer to: ${VERB}`,
+      `the server answered ${VERB} with status 400, BadRequest`,
     ],
   ];
 
