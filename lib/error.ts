@@ -104,6 +104,9 @@ export class CertkeepError extends Error {
   }
 }
 
+/** What a conflict says that no retry can settle. */
+export const CHANGED_MEANWHILE = "another process changed it meanwhile";
+
 /** The last command of a text, and what follows it. */
 const LAST_COMMAND = /^.*: (?:certkeep|kubectl|aws|age|openssl|chmod) (.*)$/su;
 

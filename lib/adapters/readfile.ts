@@ -13,6 +13,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: "can't be read (permission denied)",
   EPERM: "can't be read (permission denied)",
   EISDIR: "is a folder",
+  ENOTFILE: "is neither a file nor a folder",
   ELOOP: "is a symbolic link that leads to itself",
   ENODATA: "is a FIFO that no program writes to",
   EFBIG: "is too large",

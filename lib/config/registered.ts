@@ -115,6 +115,12 @@ function parseAs<T extends z.ZodMiniType>(
   return parsed.data;
 }
 
+export const NO_CLUSTER_NAME = "no cluster can have this name";
+
+export function alreadyConfigured(name: string): string {
+  return `the configuration has a cluster ${name} already`;
+}
+
 function half(where: string, found: string): CertkeepError {
   const name = where.split("/").at(-1) ?? "";
   return new CertkeepError("config_invalid", {
@@ -141,7 +147,7 @@ export function registeredEntry(
   if (!LABEL.test(name))
     throw new CertkeepError("config_invalid", {
       where,
-      found: "no cluster can have this name",
+      found: NO_CLUSTER_NAME,
       todo: "Use small letters, digits and -",
     });
   const parsed = parseRegistration(registration, where);

@@ -187,7 +187,7 @@ const happened = (): Record<string, boolean> => ({
 const NOTHING = { ran: false, sent: false, stored: false };
 
 describe("somebody else's repository", () => {
-  const REFUSED = "nothing in it is used, because it isn't approved";
+  const REFUSED = "certkeep uses nothing in it, because it isn't approved";
   const untouched = (): void => {
     expect(happened()).toEqual(NOTHING);
     const names = (folder: string): string[] =>
@@ -273,7 +273,7 @@ describe("somebody else's repository", () => {
 
   it("is shown first by doctor, approved or not", async () => {
     expect((await inProcess(["doctor"])).text.replaceAll(/\s+/g, " ")).toMatch(
-      /^1 problem, .* Problems configuration \S+\/certkeep\.yaml: nothing in it is used/,
+      /^1 problem, .* Problems configuration \S+\/certkeep\.yaml: certkeep uses nothing in it/,
     );
     await inProcess(["init", "--approve"]);
     expect((await inProcess(["doctor", "-v"])).text.replaceAll(/\s+/g, " ")).toContain(
@@ -322,7 +322,7 @@ describe("certkeep init", () => {
 
   it("that only says what is there already approves nothing", async () => {
     expect((await inProcess(["init", "--yes", "--config", "certkeep.yaml"])).code).toBe(0);
-    expect((await inProcess(["backups"])).text).toContain("nothing in it is used");
+    expect((await inProcess(["backups"])).text).toContain("certkeep uses nothing in it");
   });
 
   it("--approve tells where there is nothing to approve, and takes no other option", async () => {
@@ -356,7 +356,7 @@ describe("without a home folder", () => {
   });
 
   it("a configuration that is found isn't", async () => {
-    expect((await homeless("certkeep clusters")).text).toContain("nothing in it is used");
+    expect((await homeless("certkeep clusters")).text).toContain("certkeep uses nothing in it");
   });
 });
 

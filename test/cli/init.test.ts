@@ -225,7 +225,7 @@ describe("certkeep init", () => {
       join(root, "file/id.txt"),
     ]);
     expect(code).toBe(3);
-    expect(stderr).toContain("a file lies where a folder is needed");
+    expect(stderr).toContain("a file is where a folder must be");
     expect(existsSync(join(work, "certkeep.yaml"))).toBe(false);
   });
 

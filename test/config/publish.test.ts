@@ -135,7 +135,7 @@ describe("publishing", () => {
         Promise.reject(
           new CertkeepError("store_unavailable", {
             where: place.url,
-            found: "this identity may not do s3:GetObject",
+            found: "this identity has no permission for s3:GetObject",
           }),
         ),
     };

@@ -68,8 +68,8 @@ function checkKey(key: string): void {
   if (key.split("/").every((part) => SEGMENT.test(part))) return;
   throw new CertkeepError("store_unavailable", {
     where: "memory:",
-    found: `the key ${JSON.stringify(key)}`,
-    expected: "segments of [A-Za-z0-9._=@-]",
+    found: `it can't hold the key ${JSON.stringify(key)}`,
+    todo: "Use segments of [A-Za-z0-9._=@-]",
   });
 }
 

@@ -14,7 +14,7 @@ import { createMemoryBlobs, createMemoryStates, Faults } from "../support/memory
 const TOPIC = "arn:aws:sns:eu-west-1:123456789012:certkeep-prod-alarms";
 const unavailable = new CertkeepError("store_unavailable", {
   where: "secretsmanager://certkeep/prod",
-  found: "this identity may not do secretsmanager:ListSecrets",
+  found: "this identity has no permission for secretsmanager:ListSecrets",
 });
 
 async function doctor(change: Partial<DoctorPorts>): Promise<readonly DoctorLine[]> {

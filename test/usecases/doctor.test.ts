@@ -291,7 +291,7 @@ const BREAKS: readonly Break[] = [
       )
     ),
     line: "fail backups",
-    text: /a file lies where a folder is needed/,
+    text: /a file is where a folder must be/,
     code: 3,
   },
   {
@@ -303,7 +303,7 @@ const BREAKS: readonly Break[] = [
       )
     ),
     line: "fail state",
-    text: /a file lies where a folder is needed/,
+    text: /a file is where a folder must be/,
     code: 3,
   },
   {
@@ -337,7 +337,7 @@ const BREAKS: readonly Break[] = [
     name: "a credential that others may read",
     do: ({ file }) => chmodSync(file("clusters/prod.read.kubeconfig"), 0o640),
     line: "fail prod registration",
-    text: /others may read or write \(mode 640\)/,
+    text: /other users can read or write this credential \(mode 640\)/,
     code: 2,
   },
   {
@@ -349,7 +349,7 @@ const BREAKS: readonly Break[] = [
         { exec: { apiVersion: "client.authentication.k8s.io/v1", command: "aws" } },
       ),
     line: "fail prod reach",
-    text: /credential plugin aws, and programs aren't run/,
+    text: /credential plugin aws, which certkeep doesn't run here/,
     code: 2,
   },
   {

@@ -232,13 +232,13 @@ function tellNetwork({ name, status, network }: AwsFacts, action: string): Told 
   if (isCertificateTrouble(network))
     return unavailable(
       `no trusted TLS connection to AWS could be made (${network})`,
-      "Check the proxy in between, and NODE_EXTRA_CA_CERTS where it has a CA of its own",
+      "Check the proxy in between; if it has its own CA, set NODE_EXTRA_CA_CERTS",
     );
   if (status !== null || (network === "" && name !== "TimeoutError")) return null;
   const words = NETWORK_WORDS[network] ?? "there was no answer in time";
   return unavailable(
     `AWS can't be reached for ${action}: ${words}${network === "" ? "" : ` (${network})`}`,
-    "Check that this network may reach AWS; in a VPC without a way out, by an endpoint",
+    "Check that this network can reach AWS; a VPC without internet access needs an endpoint",
   );
 }
 
@@ -247,29 +247,29 @@ function tellRefusal({ name, status }: AwsFacts, action: string): Told {
     return unavailable("AWS doesn't accept the credentials", CREDENTIALS_TODO);
   if (name.startsWith("KMS"))
     return unavailable(
-      `AWS may not use the KMS key for ${action}`,
+      `AWS isn't allowed to use the KMS key for ${action}`,
       "Grant kms:GenerateDataKey and kms:Decrypt on the key to this identity, and check that " +
         "the key is enabled",
     );
   if (DENIED.includes(name) || status === 403)
     return unavailable(
-      `this identity may not do ${action}`,
+      `this identity has no permission for ${action}`,
       `Grant ${action} on it to the role, and check the policies of the bucket, the key and ` +
         "the organisation",
     );
   if (THROTTLED.includes(name) || status === 429)
     return unavailable(
-      `AWS has had too many requests of this account to take ${action} now`,
-      "The next run goes on where this one stopped",
+      `AWS throttled ${action}: this account made too many requests`,
+      "The next run continues where this one stopped",
     );
   if (status !== null && status >= 500)
     return unavailable(
       `AWS failed at ${action}`,
-      "The next run tries again; https://health.aws.amazon.com tells of trouble",
+      "The next run tries again. Known incidents: https://health.aws.amazon.com",
     );
   return unavailable(
     status === null ? `${action} failed` : `AWS refused ${action}`,
-    "Look the name of the refusal up in the service's API reference",
+    "Look up the error's name in the service's API reference",
   );
 }
 

@@ -25,7 +25,7 @@ import {
   restoringText,
   secretReference,
 } from "../../config/registered.ts";
-import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { CertkeepError, CHANGED_MEANWHILE, isCertkeepError } from "../../error.ts";
 import type { Registrations, StoredRegistration } from "../../ports/registry.ts";
 import type { AwsWorld } from "./client.ts";
 import { answerOr } from "./failure.ts";
@@ -96,8 +96,8 @@ class VersionedSecret extends NamedSecret {
     }
     throw new CertkeepError("state_conflict", {
       where: this.where,
-      found: "a change by another process",
-      todo: "The registration was written and its restoring credential wasn't: run it again",
+      found: CHANGED_MEANWHILE,
+      todo: "The registration was written and its restoring credential wasn't. Run it again",
     });
   }
 
@@ -242,9 +242,8 @@ export function createSecretRegistrations(
 function beingDeleted({ where }: VersionedSecret): CertkeepError {
   return new CertkeepError("store_unavailable", {
     where,
-    found: "a secret of this name is being deleted",
-    expected: "none",
-    todo: "AWS needs a moment for that: run it again in a minute",
+    found: "AWS is still deleting a secret of this name",
+    todo: "Run it again in a minute",
   });
 }
 
@@ -263,10 +262,11 @@ function checked(value: string, where: string): string {
   if (size <= MAX_VALUE) return value;
   throw new CertkeepError("usage", {
     where,
-    found: `${size} bytes of registration and kubeconfig`,
-    expected: `${MAX_VALUE} at most, which is all that a secret holds`,
+    found:
+      `registration and kubeconfig have ${size} bytes, more than a secret holds ` +
+      `(${MAX_VALUE} bytes)`,
     todo:
-      "Leave out certificates of authorities that the cluster doesn't need, or audit it from " +
-      "inside: --in-cluster IMAGE",
+      "Remove CA certificates that the cluster doesn't need from the kubeconfig, or audit it " +
+      "from inside: --in-cluster IMAGE",
   });
 }

@@ -56,8 +56,7 @@ export function createSecretRegistry(url: string, world: AwsWorld): Registry {
       if (text !== null) return parseRestoring(text, where);
       throw new CertkeepError("config_invalid", {
         where,
-        found: "no restoring credential",
-        expected: "the one that the registration names",
+        found: "the registration names a restoring credential, but there is none",
         todo: `Register the cluster again: certkeep clusters add ${name}`,
       });
     },
@@ -74,8 +73,7 @@ function scheduled(where: string, name: string): CertkeepError {
   const cluster = name.split("/").at(-1) ?? "";
   return new CertkeepError("config_invalid", {
     where,
-    found: "a secret that is scheduled for deletion",
-    expected: "one that can be read",
+    found: "the secret is scheduled for deletion",
     todo:
       `To keep it: aws secretsmanager restore-secret --secret-id ${name}. To forget a cluster: ` +
       `certkeep clusters remove ${cluster}`,

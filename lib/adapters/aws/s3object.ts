@@ -81,8 +81,7 @@ async function collect(
     body.destroy();
     return new CertkeepError("store_damaged", {
       where: whereOf(place),
-      found: `an object of more than ${maxBytes} bytes`,
-      expected: "one that certkeep wrote",
+      found: `the object has more than ${maxBytes} bytes, so certkeep didn't write it`,
       todo: "Move it away",
     });
   };
@@ -141,8 +140,7 @@ export async function getObject(
       if (isChecksumMismatch(error)) throw awsFailure(error, asked);
       throw new CertkeepError("store_unavailable", {
         where: asked.where,
-        found: `the answer was cut off, ${READ_ATTEMPTS} times`,
-        expected: "the whole object",
+        found: `the answer was cut off ${READ_ATTEMPTS} times`,
         todo: "Check the network and the proxy in between; the next run tries again",
       });
     }
@@ -171,8 +169,7 @@ function tagOf({ ETag }: { readonly ETag?: string | undefined }, place: ObjectPl
   if (ETag !== undefined && ETag !== "") return ETag;
   throw new CertkeepError("store_unavailable", {
     where: whereOf(place),
-    found: "an answer without an ETag",
-    expected: "one, as S3 gives it",
+    found: "the answer has no ETag",
     todo: "Check the proxy or the endpoint in between",
   });
 }
@@ -307,8 +304,7 @@ function nextOf(next: string | undefined, last: string | undefined, where: strin
   if (next !== undefined && next !== "" && next !== last) return next;
   throw new CertkeepError("store_unavailable", {
     where,
-    found: "a truncated listing without a continuation token",
-    expected: "the whole listing",
+    found: "the listing was cut off: it has no continuation token",
     todo: "The next run tries again",
   });
 }

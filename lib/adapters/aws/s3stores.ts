@@ -69,8 +69,8 @@ export function createS3Blobs(
     if (document.byteLength > MAX_DOCUMENT_BYTES) {
       throw new CertkeepError("store_full", {
         where: `${shown}/${key}`,
-        found: `a backup of ${document.byteLength} bytes`,
-        expected: `${MAX_DOCUMENT_BYTES} at most`,
+        found: `the backup has ${document.byteLength} bytes; the limit is ${MAX_DOCUMENT_BYTES}`,
+        todo: "Make the Secret smaller",
       });
     }
     const until = lock === undefined ? null : new Date(nowMs() + lock.days * DAY_MS);
@@ -113,12 +113,12 @@ async function parse(bytes: Uint8Array): Promise<Parsed> {
         text: (await decompress(bytes, { maxOutputLength: MAX_TEXT_BYTES })).toString("utf8"),
       };
     } catch {
-      return { ok: false, found: `${bytes.byteLength} bytes that are no whole gzip stream` };
+      return { ok: false, found: `its ${bytes.byteLength} bytes aren't a complete gzip stream` };
     }
   }
   const text = Buffer.from(bytes).toString("utf8");
   if (jsonOf(text) !== undefined) return { ok: true, text };
-  return { ok: false, found: `${bytes.byteLength} bytes that are neither gzip nor JSON` };
+  return { ok: false, found: `its ${bytes.byteLength} bytes are neither gzip nor JSON` };
 }
 
 class S3States implements StateStore {
@@ -145,7 +145,6 @@ class S3States implements StateStore {
 
   async #damaged(place: ObjectPlace, found: string): Promise<CertkeepError> {
     const where = `s3://${this.#bucket}/${place.key}`;
-    const expected = "a whole state document";
     const versions =
       (await objectVersions(this.#client, place).catch(() => null))?.filter(
         ({ marker }) => !marker,
@@ -154,7 +153,6 @@ class S3States implements StateStore {
       return new CertkeepError("state_damaged", {
         where,
         found,
-        expected,
         todo:
           "Look for an undamaged older version: aws s3api list-object-versions --bucket " +
           `${this.#bucket} --prefix ${place.key}`,
@@ -167,7 +165,6 @@ class S3States implements StateStore {
       return new CertkeepError("state_damaged", {
         where,
         found,
-        expected,
         todo:
           `Version ${versionId} is undamaged. Continue from it: aws s3api copy-object ` +
           `--bucket ${this.#bucket} --key ${place.key} --copy-source ` +
@@ -177,7 +174,6 @@ class S3States implements StateStore {
     return new CertkeepError("state_damaged", {
       where,
       found,
-      expected,
       todo:
         "No older version is undamaged. Start fresh (backups stay, as not recorded): " +
         `aws s3 mv ${where} ${where}.damaged`,
@@ -201,8 +197,7 @@ class S3States implements StateStore {
     if (body.byteLength > MAX_BYTES) {
       throw new CertkeepError("store_full", {
         where: `s3://${this.#bucket}/${place.key}`,
-        found: `a state of ${body.byteLength} bytes, compressed`,
-        expected: `${MAX_BYTES} at most`,
+        found: `the compressed state has ${body.byteLength} bytes; the limit is ${MAX_BYTES}`,
         todo: "Register the cluster in parts (namespaces) under several names",
       });
     }

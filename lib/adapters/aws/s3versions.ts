@@ -81,8 +81,8 @@ export async function removeObject(
     versions = await objectVersions(client, place);
   } catch {
     return (
-      "the bucket keeps older versions, which this identity may not list " +
-      "(s3:ListBucketVersions): they stay for as long as the bucket's lifecycle rules have it"
+      "the bucket keeps older versions, which this identity has no permission to list " +
+      "(s3:ListBucketVersions): they stay until the bucket's lifecycle rules remove them"
     );
   }
   const kept: { readonly until: number | null; readonly why: string }[] = [];

@@ -87,8 +87,7 @@ class SecretBlobs implements BlobStore {
       if (page.NextToken !== undefined && page.NextToken === token) {
         throw new CertkeepError("store_unavailable", {
           where: this.url,
-          found: "a listing that repeats itself",
-          expected: "the whole listing",
+          found: "the listing repeats itself",
           todo: "The next run tries again",
         });
       }
@@ -105,16 +104,16 @@ class SecretBlobs implements BlobStore {
     if (document.byteLength > MAX_SECRET_BYTES) {
       throw new CertkeepError("store_full", {
         where,
-        found: `a backup of ${document.byteLength} bytes`,
-        expected: `${MAX_SECRET_BYTES} at most, which is all that Secrets Manager takes`,
+        found:
+          `the backup has ${document.byteLength} bytes, more than Secrets Manager accepts ` +
+          `(${MAX_SECRET_BYTES})`,
         todo: "Store backups in S3, which has no such limit (stores.backups: s3://BUCKET/backups)",
       });
     }
     if (document.byteLength === 0)
       throw new CertkeepError("store_unavailable", {
         where,
-        found: "an empty document",
-        expected: "one byte at least, as Secrets Manager has it",
+        found: "the document is empty, which Secrets Manager doesn't accept",
       });
     // A copy of its own: the caller may wipe what it gave, and the SDK may send it again.
     const bytes = Uint8Array.from(document);
@@ -194,8 +193,7 @@ function bounded(bytes: Uint8Array, name: string): Uint8Array {
   if (bytes.byteLength <= MAX_SECRET_BYTES) return bytes;
   throw new CertkeepError("store_damaged", {
     where: `secretsmanager://${name}`,
-    found: `a secret of ${bytes.byteLength} bytes`,
-    expected: `${MAX_SECRET_BYTES} at most`,
+    found: `the secret has ${bytes.byteLength} bytes; the limit is ${MAX_SECRET_BYTES}`,
     todo: "Move it away",
   });
 }

@@ -58,10 +58,9 @@ function refuseOtherTypes(value: unknown, input: object): void {
       throw new CertkeepError("store_damaged", {
         where: `secretsmanager://${"SecretId" in input ? String(input.SecretId) : ""}`,
         found:
-          `an answer whose ${key} is a ${Array.isArray(member) ? "list" : typeof member} of ` +
-          "another form",
-        expected: "an answer of AWS",
-        todo: "Check what AWS_ENDPOINT_URL leads to",
+          `${key} in the answer is a ${Array.isArray(member) ? "list" : typeof member}, so the ` +
+          "answer isn't from AWS",
+        todo: "Check the address in AWS_ENDPOINT_URL",
       });
     refuseOtherTypes(member, input);
   }
@@ -174,7 +173,7 @@ export function scheduledForDeletion(
     found: "the secret is scheduled for deletion, so it can't be read or recreated",
     todo:
       "Delete it now (aws secretsmanager delete-secret --force-delete-without-recovery " +
-      `--secret-id ${name}), or bring it back: aws secretsmanager restore-secret ` +
+      `--secret-id ${name}), or restore it: aws secretsmanager restore-secret ` +
       `--secret-id ${name}`,
   });
 }
@@ -185,8 +184,8 @@ export function createSecretValues(world: AwsWorld): SecretValues {
       if (!isSecretName(name)) {
         throw new CertkeepError("store_unavailable", {
           where: `secretsmanager://${JSON.stringify(name.slice(0, 200)).slice(1, -1)}`,
-          found: "no name of a secret",
-          expected: "1 to 512 of [A-Za-z0-9/_+=.@-]",
+          found: "no secret can have this name",
+          todo: "Use 1 to 512 of [A-Za-z0-9/_+=.@-]",
         });
       }
       const read = await new NamedSecret(secretsClient(world), name).read();

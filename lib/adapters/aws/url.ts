@@ -31,8 +31,8 @@ const SECRETS_FORM =
 function refuse(url: string, expected: string): CertkeepError {
   return new CertkeepError("config_invalid", {
     where: JSON.stringify(url.slice(0, 200)),
-    found: "not a URL of such a store",
-    expected,
+    found: "it isn't the URL of such a store",
+    todo: `Use ${expected}`,
   });
 }
 
@@ -94,16 +94,15 @@ export function nameOf(store: string, prefix: string, key: string, maxLength: nu
   if (!isKey(key)) {
     throw new CertkeepError("store_unavailable", {
       where: store,
-      found: `the key ${JSON.stringify(key)}`,
-      expected: "segments of [A-Za-z0-9._=@-], none empty, none beginning with a dot",
+      found: `it can't hold the key ${JSON.stringify(key)}`,
+      todo: "Use segments of [A-Za-z0-9._=@-] that aren't empty and don't begin with a dot",
     });
   }
   const name = prefix + key;
   if (name.length > maxLength) {
     throw new CertkeepError("store_unavailable", {
       where: `${store}/${key}`,
-      found: `a name of ${name.length} characters`,
-      expected: `${maxLength} at most, which is all that AWS takes`,
+      found: `the name has ${name.length} characters; AWS accepts ${maxLength}`,
       todo: "Choose a shorter prefix under stores:, or register the cluster under a shorter name",
     });
   }
@@ -115,8 +114,8 @@ export function checkPrefix(store: string, prefix: string): void {
   if (prefix === "" || (prefix.endsWith("/") && isKey(prefix.slice(0, -1)))) return;
   throw new CertkeepError("store_unavailable", {
     where: store,
-    found: `the prefix ${JSON.stringify(prefix)}`,
-    expected: "nothing, or segments of [A-Za-z0-9._=@-] that end with /",
+    found: `it can't list the prefix ${JSON.stringify(prefix)}`,
+    todo: "Use segments of [A-Za-z0-9._=@-] that end with /, or nothing",
   });
 }
 

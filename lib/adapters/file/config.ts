@@ -125,8 +125,7 @@ async function findConfig(places: ConfigPlaces): Promise<ConfigFile | null> {
     if (await exists(path)) return { path, origin: "named" };
     throw new CertkeepError("config_missing", {
       where: shownPath(path, cwd),
-      found: "no such file",
-      expected: "a certkeep.yaml",
+      found: "there is no such file",
       todo: "Correct the path, or make one with: certkeep init",
     });
   }
@@ -155,8 +154,8 @@ export function namedConfig(text: string, places: ConfigPlaces): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new CertkeepError("usage", {
       where: "--config",
-      found: "a URL",
-      expected: "the path of a certkeep.yaml",
+      found: "this command doesn't accept a URL",
+      todo: "Name the path of a certkeep.yaml",
     });
   }
   return resolve(places.cwd, untilde(text, places));
@@ -169,8 +168,7 @@ async function configIn(folder: string, cwd: string): Promise<string | null> {
   if (!(await exists(misnamed))) return null;
   throw new CertkeepError("config_invalid", {
     where: shownPath(misnamed, cwd),
-    found: "a configuration of this name",
-    expected: CONFIG_NAME,
+    found: "certkeep doesn't read a file of this name",
     todo: `Rename it to ${CONFIG_NAME}`,
   });
 }
@@ -256,8 +254,8 @@ async function readPem(
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
     throw new CertkeepError("config_invalid", {
       where,
-      found: "no certificate",
-      expected: "certificates in PEM",
+      found: "the file holds no certificate",
+      todo: "Name a file with certificates in PEM",
     });
   }
   return { kind: "pem", pem };

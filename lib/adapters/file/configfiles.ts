@@ -15,9 +15,8 @@ import { CertkeepError } from "../../error.ts";
 import { commandLine, literal } from "../../report/command.ts";
 import { plain } from "../../plain.ts";
 import { MAX_BYTES as MAX_CONFIG_BYTES } from "../../config/yaml.ts";
-import { READING, readFileAtMost, readOpened } from "../readfile.ts";
+import { READING, readFileAtMost, readOpened, whyUnread } from "../readfile.ts";
 import { realOf, sha256Of, type Approvals, type Mark } from "./approvals.ts";
-import { systemCode } from "./system.ts";
 
 /** `named` by --config, in the `user`'s own folder, or `found` upwards from the current one. */
 export type Origin = "named" | "user" | "found";
@@ -154,15 +153,18 @@ export class ConfigFiles {
 
   /** The bytes of a configuration's own file. @throws CertkeepError config_invalid */
   async read(path: string, shownName: string): Promise<Uint8Array> {
-    const refuse = (found: string, expected: string): CertkeepError =>
-      new CertkeepError("config_invalid", { where: shownName, found, expected });
+    const refuse = (found: string): CertkeepError =>
+      new CertkeepError("config_invalid", {
+        where: shownName,
+        found: `the file ${found}`,
+        todo: `Name a readable file of at most ${MAX_CONFIG_BYTES} bytes`,
+      });
     const bytes = await this.admitted(path)
       .then(async (admitted) => admitted ?? (await readFileAtMost(path, MAX_CONFIG_BYTES)))
       .catch((error: unknown) => {
-        throw refuse(unreadable(error), "a readable file");
+        throw refuse(whyUnread(error));
       });
-    if (bytes.length > MAX_CONFIG_BYTES)
-      throw refuse(`${bytes.length} bytes`, `a file of at most ${MAX_CONFIG_BYTES} bytes`);
+    if (bytes.length > MAX_CONFIG_BYTES) throw refuse(`has ${bytes.length} bytes`);
     return bytes;
   }
 
@@ -254,8 +256,7 @@ function shared({ path, found }: Doubt, config: string | null): CertkeepError {
   return new CertkeepError("config_unapproved", {
     where: plain(path),
     found,
-    expected: "a file and a folder that only you can write",
-    todo: `Take that permission away (chmod go-w, chown)${approve}`,
+    todo: `Make the file and its folder writable for you alone (chmod go-w, chown)${approve}`,
   });
 }
 
@@ -270,7 +271,7 @@ function unapproved(config: string, first: Doubt, doubts: readonly Doubt[]): Cer
     : `you haven't approved ${others}`;
   return new CertkeepError("config_unapproved", {
     where: plain(config),
-    found: `nothing in it is used, because ${why}`,
+    found: `certkeep uses nothing in it, because ${why}`,
     todo:
       `Read ${isOwn || doubts.length === 1 ? "it" : "them"}, then run: ` +
       `${approveCommand(config)} (a script names the file with --config)`,
@@ -283,21 +284,3 @@ function approveCommand(config: string): string {
     "certkeep init --approve FILE, with its path for FILE"
   );
 }
-
-/** Why a file can't be read, in words. */
-function unreadable(error: unknown): string {
-  const code = systemCode(error) ?? "no reason given";
-  return WORDS[code] ?? `a file that can't be read (${code})`;
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  EACCES: "a file that this user may not read",
-  EPERM: "a file that this user may not read",
-  EISDIR: "a folder",
-  ENOTFILE: "neither a file nor a folder",
-  ENODATA: "a FIFO to which nobody writes",
-  EFBIG: `more than ${MAX_BYTES} bytes`,
-  ENOENT: "no such file",
-  ENOTDIR: "no such file",
-  ELOOP: "links that lead in a circle",
-};

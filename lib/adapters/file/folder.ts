@@ -47,8 +47,8 @@ async function readRegular(
   const found = await handle.stat();
   if (!found.isFile()) throw notAFile(file, found);
   const tooLarge = (what: string): CertkeepError =>
-    damaged(file, what, `${maxBytes} bytes at most`);
-  if (found.size > maxBytes) throw tooLarge(`a file of ${found.size} bytes`);
+    damaged(file, `${what}; the limit is ${maxBytes} bytes`);
+  if (found.size > maxBytes) throw tooLarge(`the file has ${found.size} bytes`);
   // It may grow meanwhile, and some file systems give 0 for a size that they don't know.
   const parts: Buffer[] = [];
   for (let sizeBytes = 0; ;) {
@@ -56,12 +56,12 @@ async function readRegular(
     const { bytesRead } = await handle.read(part, 0, part.byteLength, null);
     if (bytesRead === 0) return parts.length === 1 ? (parts[0] ?? part) : Buffer.concat(parts);
     sizeBytes += bytesRead;
-    if (sizeBytes > maxBytes) throw tooLarge("a file that grows while it is read");
+    if (sizeBytes > maxBytes) throw tooLarge("the file grows while it is read");
     parts.push(part.subarray(0, bytesRead));
   }
 }
 
-/** What lies where a file should, for `found` that is none. */
+/** What is where a file must be; `found` is not one. */
 export function notAFile(
   file: string,
   found: Pick<Dirent, "isSymbolicLink" | "isDirectory" | "isFIFO" | "isSocket">,
@@ -69,8 +69,7 @@ export function notAFile(
   if (found.isSymbolicLink())
     return damaged(
       file,
-      "a symbolic link lies in the store, which is not followed",
-      "files and folders only",
+      "the store holds a symbolic link, which certkeep doesn't follow",
       "Replace the link by what it points to",
     );
   const what = found.isDirectory()
@@ -80,16 +79,11 @@ export function notAFile(
       : found.isSocket()
         ? "a socket"
         : "a device";
-  return damaged(file, `${what} lies where a file is needed`, "a regular file");
+  return damaged(file, `${what} is where a file must be`);
 }
 
-function damaged(
-  where: string,
-  found: string,
-  expected: string,
-  todo = "Move it away",
-): CertkeepError {
-  return new CertkeepError("store_damaged", { where, found, expected, todo });
+function damaged(where: string, found: string, todo = "Move it away"): CertkeepError {
+  return new CertkeepError("store_damaged", { where, found, todo });
 }
 
 export class Folder {

@@ -23,7 +23,7 @@ function failed(where: string, error: unknown): CertkeepError {
   return new CertkeepError(code === "ENOSPC" ? "store_full" : "store_unavailable", {
     where,
     found: `it can't be written or read (${code})`,
-    expected: "a folder of yours",
+    todo: "Name a folder that this user can write",
   });
 }
 
@@ -31,8 +31,8 @@ function pathOf(root: string, namespace: string, name: string): string {
   if (!NAME.test(namespace) || !NAME.test(name))
     throw new CertkeepError("usage", {
       where: root,
-      found: `the name ${JSON.stringify(`${namespace}/${name}`)}`,
-      expected: "a Secret's name",
+      found: `${JSON.stringify(`${namespace}/${name}`)} can't be the name of a Secret`,
+      todo: "Use NAMESPACE/NAME",
     });
   // An underscore is in no name, so the parts can't run into each other.
   return join(root, `${namespace}_${name}.json`);
@@ -51,8 +51,7 @@ async function readManifest(root: string, namespace: string, name: string): Prom
   if (parsed === undefined)
     throw new CertkeepError("store_damaged", {
       where: path,
-      found: "a damaged manifest",
-      expected: "a manifest, or none",
+      found: "the manifest is damaged",
       todo: "Move it away",
     });
   const { metadata, type, data } = fieldsOf(parsed);
@@ -130,7 +129,6 @@ export function createManifestFolder(folder: string): {
         throw new CertkeepError("store_unavailable", {
           where: pathOf(root, namespace, name),
           found: "a different manifest is already there",
-          expected: "an empty folder, or the same",
           todo: "Move it away, or name another folder",
         });
       },

@@ -124,8 +124,8 @@ export function untilde(path: string, { homeFolder }: Pick<ConfigPlaces, "homeFo
   if (homeFolder === null)
     throw new CertkeepError("config_invalid", {
       where: plain(path),
-      found: "~, though there is no home folder",
-      expected: "a path that begins with /",
+      found: "~ means nothing here: there is no home folder",
+      todo: "Use a path that begins with /",
     });
   return join(homeFolder, path.slice(1));
 }

@@ -16,7 +16,7 @@ import type { ClusterEntry } from "../../config/cluster.ts";
 import { LABEL } from "../../config/form.ts";
 import { parseRegistration } from "../../config/parse.ts";
 import { invalidConfig } from "../../config/problem.ts";
-import { refuseSameRole } from "../../config/registered.ts";
+import { alreadyConfigured, NO_CLUSTER_NAME, refuseSameRole } from "../../config/registered.ts";
 import type { Config } from "../../config/schema.ts";
 import { CertkeepError } from "../../error.ts";
 import { plain } from "../../plain.ts";
@@ -94,8 +94,9 @@ class RegistrationFiles implements Registrations {
       ) {
         throw new CertkeepError("config_invalid", {
           where: ignore,
-          found: "nothing that keeps *.kubeconfig out of a commit, in a git work tree",
-          expected: "a line *.kubeconfig",
+          found:
+            "the folder is in a git work tree, and a commit could publish its *.kubeconfig files",
+          todo: "Add the line *.kubeconfig",
         });
       }
     }
@@ -253,8 +254,8 @@ async function listRegistrations(folder: string, places: ConfigPlaces): Promise<
     if (code === "ENOENT" || code === "ENOTDIR") return [];
     throw new CertkeepError("config_invalid", {
       where: shownPath(folder, places.cwd),
-      found: `a folder that can't be read (${code ?? "no reason given"})`,
-      expected: "the clusters' registrations",
+      found: `the folder of registrations can't be read (${code ?? "no reason given"})`,
+      todo: "Give this user permission for it (chmod u+rx)",
     });
   }
 }
@@ -271,26 +272,14 @@ async function parseFile(
 ): Promise<ClusterEntry> {
   const shownName = shownPath(file, places.cwd);
   const name = nameOf(file);
-  const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
-    new CertkeepError("config_invalid", {
-      where: shownName,
-      found,
-      expected,
-      ...(todo === undefined ? {} : { todo }),
-    });
+  const refuse = (found: string, todo: string): CertkeepError =>
+    new CertkeepError("config_invalid", { where: shownName, found, todo });
   if (!file.endsWith(".yaml"))
-    throw refuse("a registration of this name", `${plain(name)}.yaml`, "Rename it");
+    throw refuse("certkeep doesn't read a file of this name", `Rename it to ${plain(name)}.yaml`);
   if (!LABEL.test(name))
-    throw refuse(
-      "a file name that is no cluster's name",
-      "small letters, digits and -, then .yaml",
-    );
+    throw refuse(NO_CLUSTER_NAME, "Rename it: small letters, digits and -, then .yaml");
   if (config.clusters.some((entry) => entry.name === name))
-    throw refuse(
-      `a second cluster ${name}; the configuration has one`,
-      "each name once",
-      "Remove one of the two",
-    );
+    throw refuse(alreadyConfigured(name), "Remove one of the two");
   const result = parseRegistration(await sources.read(file, shownName), shownName);
   if (!result.ok) throw invalidConfig(shownName, result.problems);
   return { name, ...result.entry };
@@ -312,15 +301,14 @@ async function refuseShared(
   if (mode === null)
     throw new CertkeepError("config_invalid", {
       where: place,
-      found: "no such file",
-      expected: "a kubeconfig",
+      found: "there is no such file",
+      todo: "Correct the path, or register the cluster again",
     });
   if (process.geteuid !== undefined && (mode & 0o077) !== 0) {
     throw new CertkeepError("config_invalid", {
       where: place,
-      found: `a credential that others may read or write (mode ${(mode & 0o777).toString(8)})`,
-      expected: "mode 600",
-      todo: "Take the permissions of others away with chmod 600",
+      found: `other users can read or write this credential (mode ${(mode & 0o777).toString(8)})`,
+      todo: "Make it readable for you alone: chmod 600",
     });
   }
 }

@@ -20,6 +20,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CertkeepError } from "../../error.ts";
+import { whyUnread } from "../readfile.ts";
 import { storeError, syncFolder, systemCode, writeNew } from "./system.ts";
 
 /** An identity or a configuration is a few kilobytes. */
@@ -32,22 +33,22 @@ export function createSetupFiles() {
 
 async function read(path: string): Promise<string | null> {
   const refuse = (found: string): CertkeepError =>
-    new CertkeepError("file_unreadable", { where: path, found, expected: "a readable file" });
+    new CertkeepError("file_unreadable", {
+      where: path,
+      found: `the file ${found}`,
+      todo: "Make it a readable file, or name another",
+    });
   try {
     const status = await stat(path);
-    if (!status.isFile()) throw refuse("something that isn't a file");
-    if (status.size > MAX_BYTES) throw refuse(`${status.size} bytes`);
+    if (!status.isFile()) throw refuse("is a folder or a device");
+    if (status.size > MAX_BYTES) throw refuse(`is too large (${status.size} bytes)`);
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
   } catch (error) {
     if (error instanceof CertkeepError) throw error;
-    if (error instanceof TypeError) throw refuse("bytes that aren't UTF-8");
+    if (error instanceof TypeError) throw refuse("isn't UTF-8");
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw refuse(
-      code === "EACCES" || code === "EPERM"
-        ? "a file that this user may not read"
-        : `a file that can't be read (${code ?? "no reason given"})`,
-    );
+    throw refuse(whyUnread(error));
   }
 }
 

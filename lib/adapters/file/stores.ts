@@ -36,8 +36,8 @@ function partsOf(key: string, root: string): readonly string[] {
   if (parts.every((part) => SEGMENT.test(part))) return parts;
   throw new CertkeepError("store_unavailable", {
     where: root,
-    found: `the key ${JSON.stringify(key)}`,
-    expected: "segments of [A-Za-z0-9._=@-], none empty, none beginning with a dot",
+    found: `it can't hold the key ${JSON.stringify(key)}`,
+    todo: "Use segments of [A-Za-z0-9._=@-] that aren't empty and don't begin with a dot",
   });
 }
 
@@ -175,7 +175,6 @@ class FileStates implements StateStore {
       return new CertkeepError("state_damaged", {
         where: file,
         found,
-        expected: "an undamaged state",
         todo:
           `An older revision, ${fileOf(revision)}, is undamaged. Rename the damaged file to ` +
           `${fileOf(newest)}.damaged to continue from it`,
@@ -184,7 +183,6 @@ class FileStates implements StateStore {
     return new CertkeepError("state_damaged", {
       where: file,
       found,
-      expected: "an undamaged state",
       todo:
         `No older revision is undamaged. Rename the folder ${join(this.#root, segment)} to ` +
         "start fresh (backups stay, as not recorded)",
@@ -204,7 +202,7 @@ class FileStates implements StateStore {
     }
     throw new CertkeepError("state_conflict", {
       where: join(this.#root, segment),
-      found: "it changed each time it was read",
+      found: "it changed each time certkeep read it",
       todo: "Run it again",
     });
   };
@@ -278,7 +276,7 @@ function parseRevision(bytes: Uint8Array): ParsedRevision {
       ? { ok: true, text: whole }
       : {
           ok: false,
-          found: `${bytes.byteLength} bytes that end before the state does: the file was cut off`,
+          found: `the file was cut off after ${bytes.byteLength} bytes`,
         };
   }
   const content = file.subarray(0, file.length - seal[0].length);
@@ -287,5 +285,5 @@ function parseRevision(bytes: Uint8Array): ParsedRevision {
     createHash("sha256").update(content).digest("hex") === seal[2];
   return fits
     ? { ok: true, text: content.toString("utf8") }
-    : { ok: false, found: "a content that its own digest (the last line) doesn't fit" };
+    : { ok: false, found: "the content doesn't match its digest (the last line)" };
 }

@@ -92,18 +92,18 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     todo: "Mount it for writing, or choose another folder",
   },
   ENOTDIR: {
-    found: "a file lies where a folder is needed",
+    found: "a file is where a folder must be",
     todo: "Move that file away, or choose another folder",
   },
   ENXIO: {
     code: "store_damaged",
-    found: "a socket or a device lies where a file is needed",
+    found: "a socket or a device is where a file must be",
     todo: "Move it away",
   },
-  EISDIR: { found: "a folder lies where a file is needed", todo: "Move that folder away" },
+  EISDIR: { found: "a folder is where a file must be", todo: "Move that folder away" },
   ELOOP: {
     code: "store_damaged",
-    found: "a symbolic link lies in the store, which is not followed",
+    found: "the store holds a symbolic link, which certkeep doesn't follow",
     todo: "Replace the link by what it points to",
   },
   ENAMETOOLONG: {
@@ -125,7 +125,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     found: "the file system has no hard links",
     todo: "Choose a folder on a file system that has them",
   },
-  ENOENT: { found: "a folder of the store vanished meanwhile", todo: "Run it again" },
+  ENOENT: { found: "a folder of the store was removed meanwhile", todo: "Run it again" },
 };
 
 /**

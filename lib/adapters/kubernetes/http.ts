@@ -253,7 +253,6 @@ export class HttpClient {
       new CertkeepError("deadline", {
         where: whereOf(this.connection),
         found: "timed out, so the connection was closed",
-        todo: "Run it again",
       }),
     );
     for (const { agent } of this.#agents.splice(0)) agent.destroy();

@@ -31,11 +31,11 @@ describe("what AWS says", () => {
       "AccessDenied",
       403,
       "store_unavailable",
-      "this identity may not do s3:PutObject (AccessDenied, status 403, request " +
+      "this identity has no permission for s3:PutObject (AccessDenied, status 403, request " +
         "4442587F-B7D0, asked 3 times)",
     ],
-    ["AccessDeniedException", 400, "store_unavailable", "may not do s3:PutObject"],
-    ["Forbidden", 403, "store_unavailable", "may not do s3:PutObject"],
+    ["AccessDeniedException", 400, "store_unavailable", "has no permission for s3:PutObject"],
+    ["Forbidden", 403, "store_unavailable", "has no permission for s3:PutObject"],
     ["NoSuchBucket", 404, "store_unavailable", "there is no such bucket"],
     ["PermanentRedirect", 301, "store_unavailable", "lies in another region"],
     ["AuthorizationHeaderMalformed", 400, "store_unavailable", "lies in another region"],
@@ -52,7 +52,7 @@ describe("what AWS says", () => {
     ["EntityTooLarge", 400, "store_full", "larger than S3 takes"],
     ["DecryptionFailure", 400, "store_unavailable", "kms:Decrypt"],
     ["EncryptionFailure", 400, "store_unavailable", "kms:GenerateDataKey"],
-    ["KMS.DisabledException", 400, "store_unavailable", "may not use the KMS key"],
+    ["KMS.DisabledException", 400, "store_unavailable", "isn't allowed to use the KMS key"],
     ["InternalServiceError", 500, "store_unavailable", "AWS failed at s3:PutObject"],
     [
       "InvalidParameterException",

@@ -138,7 +138,7 @@ it("is told to wait where a name is being deleted", async () => {
   await registrations().write("prod", null, next("first"));
   for (const secret of aws.secrets.values()) secret.deleted = true;
   await expect(registrations().write("prod", null, next("second"))).rejects.toThrow(
-    /a secret of this name is being deleted/,
+    /AWS is still deleting a secret of this name/,
   );
   await expect(registry().read("prod")).rejects.toThrow(/scheduled for deletion/);
 });
@@ -146,7 +146,7 @@ it("is told to wait where a name is being deleted", async () => {
 it("names both ways out of a scheduled deletion", () => {
   expect(scheduledForDeletion("certkeep/prod").parts.todo).toBe(
     "Delete it now (aws secretsmanager delete-secret --force-delete-without-recovery " +
-      "--secret-id certkeep/prod), or bring it back: aws secretsmanager restore-secret " +
+      "--secret-id certkeep/prod), or restore it: aws secretsmanager restore-secret " +
       "--secret-id certkeep/prod",
   );
 });

@@ -110,7 +110,7 @@ describe("a configuration that was only found", () => {
   it("isn't used before it is approved, and is then, with every file that belongs to it", async () => {
     const message = await refusal();
     expect(message).toBe(
-      `${root}/project/certkeep.yaml: nothing in it is used, because it isn't approved. Read ` +
+      `${root}/project/certkeep.yaml: certkeep uses nothing in it, because it isn't approved. Read ` +
         `it, then run: certkeep init --approve ${root}/project/certkeep.yaml (a script names ` +
         "the file with --config)",
     );
@@ -211,12 +211,12 @@ describe("a configuration that was only found", () => {
     put("home/.config/certkeep/certkeep.yaml", "");
     put("project/below/certkeep.yaml", "");
     expect(await refusal({ cwd: "project/below" })).toContain(
-      "/project/below/certkeep.yaml: nothing",
+      "/project/below/certkeep.yaml: certkeep uses nothing in it",
     );
     symlinkSync("/nowhere/certkeep.yaml", join(root, "project/below/certkeep.link"));
     rmSync(join(root, "project/below/certkeep.yaml"));
     symlinkSync("/nowhere/certkeep.yaml", join(root, "project/below/certkeep.yaml"));
-    await expect(load({ cwd: "project/below" })).rejects.toThrow("no such file");
+    await expect(load({ cwd: "project/below" })).rejects.toThrow("the file doesn't exist");
   });
 
   it("counts by its bytes alone, whoever may write it", async () => {

@@ -203,14 +203,18 @@ describe("what is no file of a backup's size", () => {
     [
       "a FIFO",
       () => execFileSync("/usr/bin/env", ["mkfifo", path()]),
-      "a FIFO lies where a file is needed",
+      "a FIFO is where a file must be",
     ],
-    ["a folder", () => mkdir(path()), "a folder lies where a file is needed"],
+    ["a folder", () => mkdir(path()), "a folder is where a file must be"],
     ["a socket", () => listen(path()), "a socket"],
     ["a link", () => symlink("/etc/hostname", path()), "a symbolic link"],
-    ["600 MB", () => sparse(600e6), `a file of ${600e6} bytes; expected ${MAX_DOCUMENT_BYTES}`],
-    ["3 GB", () => sparse(3e9), `a file of ${3e9} bytes; expected ${MAX_DOCUMENT_BYTES}`],
-    ["one byte too many", () => sparse(TOO_LARGE), `a file of ${TOO_LARGE} bytes`],
+    [
+      "600 MB",
+      () => sparse(600e6),
+      `the file has ${600e6} bytes; the limit is ${MAX_DOCUMENT_BYTES}`,
+    ],
+    ["3 GB", () => sparse(3e9), `the file has ${3e9} bytes; the limit is ${MAX_DOCUMENT_BYTES}`],
+    ["one byte too many", () => sparse(TOO_LARGE), `the file has ${TOO_LARGE} bytes`],
   ])("%s is refused at once, and named", async (_name, make, words) => {
     const store = createFileBlobs(root);
     await store.create(KEY, DOCUMENT);
@@ -297,7 +301,7 @@ describe("what a disk can do wrong is told plainly, and damages nothing", () => 
     await mkdir(root);
     await writeFile(join(root, "prod"), "a file");
     const error = await errorOf(createFileBlobs(root).create(KEY, DOCUMENT));
-    expect(error.message).toContain("a file lies where a folder is needed");
+    expect(error.message).toContain("a file is where a folder must be");
   });
 
   test.each([

@@ -81,8 +81,7 @@ describe("where the configuration is", () => {
     const error = await refusal({ explicit: "x.yaml" });
     expect(error.code).toBe("config_missing");
     expect(error.message).toBe(
-      "x.yaml: no such file; expected a certkeep.yaml. Correct the path, or make one with: " +
-        "certkeep init",
+      "x.yaml: there is no such file. Correct the path, or make one with: " + "certkeep init",
     );
   });
 
@@ -162,7 +161,9 @@ describe("its paths", () => {
 
   it("lead to anchors, or it is told which don't", async () => {
     put("work/certkeep.yaml", "issuers: [{id: corp, anchors: roots.pem}]");
-    expect((await refusal()).message).toMatch(/issuers\[0\]\.anchors: .*roots\.pem: no such file/);
+    expect((await refusal()).message).toMatch(
+      /issuers\[0\]\.anchors: .*roots\.pem: the file doesn't exist/,
+    );
     put("work/roots.pem", "nothing");
     expect((await refusal()).message).toContain("no certificate");
   });
@@ -194,11 +195,11 @@ describe("registrations", () => {
       Object.fromEntries(broken.map(({ name, error }) => [name, error.message.split("\n").at(-1)])),
     ).toEqual({
       slip: expect.stringContaining('Did you mean "kubeconfig"?'),
-      own: expect.stringContaining("a second cluster own"),
-      Bad_name: expect.stringContaining("no cluster's name"),
+      own: expect.stringContaining("the configuration has a cluster own already"),
+      Bad_name: expect.stringContaining("no cluster can have this name"),
       other: expect.stringContaining("Rename it"),
       open: expect.stringContaining("mode 644"),
-      gone: expect.stringContaining("no such file"),
+      gone: expect.stringContaining("there is no such file"),
     });
     expect(broken.every(({ error }) => error.code === "config_invalid")).toBe(true);
   });

@@ -143,7 +143,7 @@ describe("the configuration", () => {
     ]);
     chmodSync(join(folder, "w"), 0o644);
     expect((await load()).broken.map(({ error }) => error.message)).toEqual([
-      expect.stringContaining("others may read or write (mode 644)"),
+      expect.stringContaining("other users can read or write this credential (mode 644)"),
     ]);
   });
 

@@ -201,9 +201,9 @@ describe("bad kubeconfigs get one plain message", () => {
       [put(`${path}/empty`, "  \n"), "the file is empty"],
       [
         put(`${path}/broken`, "kind: Config\nusers: [{token: canary-key\n"),
-        `${path}/broken:3:1: broken YAML`,
+        `${path}/broken:3:1: the YAML is broken`,
       ],
-      [put(`${path}/other`, "hello: canary-key"), "a file without contexts"],
+      [put(`${path}/other`, "hello: canary-key"), "it has no contexts"],
       [
         put(
           `${path}/bomb`,

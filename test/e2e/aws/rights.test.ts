@@ -98,9 +98,9 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
       "state read": 'ok "\\"audit\\""',
       "state names": 'ok ["prod"]',
     });
-    expect(ended["s3 remove"]).toContain("this identity may not do s3:DeleteObject");
+    expect(ended["s3 remove"]).toContain("this identity has no permission for s3:DeleteObject");
     expect(ended["secrets remove"]).toContain(
-      "this identity may not do secretsmanager:DeleteSecret",
+      "this identity has no permission for secretsmanager:DeleteSecret",
     );
   });
 
@@ -127,7 +127,9 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
       ...audit(),
       { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` },
     ]);
-    expect(ended["s3 remove"]).toContain("older versions, which this identity may not list");
+    expect(ended["s3 remove"]).toContain(
+      "older versions, which this identity has no permission to list",
+    );
     const listing = await walk("listing", [
       ...audit(),
       { Effect: "Allow", Action: "s3:DeleteObject", Resource: `arn:aws:s3:::${bucket}/backups/*` },
@@ -142,7 +144,7 @@ describe.skipIf(lacksTools("ministack", "aws"))("with rights to", () => {
     ]);
     expect(
       Object.entries(ended).filter(
-        ([, text]) => !/may not do (s3|secretsmanager):[A-Za-z]+ /.test(text),
+        ([, text]) => !/has no permission for (s3|secretsmanager):[A-Za-z]+ /.test(text),
       ),
     ).toEqual([]);
   });
