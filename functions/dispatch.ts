@@ -46,7 +46,7 @@ async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
     reach: "none",
   });
   const world = awsWorld(run.env, config.aws);
-  const url = required(run, "CERTKEEP_QUEUE_URL", "the URL of the audits' queue");
+  const url = required(run, "CERTKEEP_QUEUE_URL");
   const place = run.env["CERTKEEP_PUBLISH"] || null;
   const published =
     place === null
@@ -72,13 +72,12 @@ async function composeDispatch(run: FunctionRun): Promise<ComposedDispatch> {
   };
 }
 
-function required({ env }: FunctionRun, name: string, expected: string): string {
+function required({ env }: FunctionRun, name: string): string {
   const value = env[name];
   if (value !== undefined && value !== "") return value;
   throw new CertkeepError("config_invalid", {
-    where: `the function's environment, ${name}`,
-    found: "nothing",
-    expected,
+    where: "the function's environment",
+    found: `${name} is missing`,
     todo: "Deploy again",
   });
 }
@@ -144,10 +143,9 @@ export async function dispatch(
     throw new CertkeepError("store_unavailable", {
       where: queue.url,
       found:
-        `none of ${refused.size} messages was taken ` +
+        `the queue accepted none of ${refused.size} messages ` +
         `(${[...new Set(refused.values())].slice(0, 3).join(", ")})`,
-      expected: "a queue that takes them",
-      todo: "They are due again with the next run",
+      todo: "The next run queues them again. Check the function's permissions on the queue",
     });
   }
   return {

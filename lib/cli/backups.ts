@@ -145,7 +145,7 @@ function verifyText(copies: readonly ListedCopy[]): string {
     const why =
       problem === null
         ? "its digest isn't the one that an audit recorded"
-        : `${problem.place}: ${problem.found}; expected ${problem.expected}`;
+        : `${problem.place}: ${problem.found} instead of ${problem.expected}`;
     return plain(`${key}: ${why}`);
   });
   const counts = [

@@ -8,7 +8,7 @@ import { bareName } from "../finding/place.ts";
 import { Command } from "commander";
 import { formatMs } from "../certificate/time.ts";
 import { createKit } from "../wiring/kit.ts";
-import { readNamedFile, readNamedStream } from "../wiring/reference.ts";
+import { readNamedFile, readNamedStream, whyUnread } from "../wiring/reference.ts";
 import { composeConfig } from "../wiring/config.ts";
 import { CertkeepError } from "../error.ts";
 import { createIssuer, type Issuer } from "../issuer/issuers.ts";
@@ -98,17 +98,17 @@ async function outcomeOf(
   options: Options,
 ): Promise<Outcome> {
   if (options.domain === "")
-    throw usage("--domain", "an empty name", "a host name, or no --domain at all");
+    throw usage("--domain", "the name is empty", "Give a host name, or leave out --domain");
   if ([certificate, key, options.anchors].filter((path) => path === STDIN).length > 1) {
     throw usage(
       "certkeep check",
-      "standard input (-) named more than once",
-      "it once, with chain and key in it",
+      "standard input (-) is named more than once",
+      "Name it once, with chain and key in it",
     );
   }
   for (const path of [certificate, key, options.anchors])
     if (path === "")
-      throw usage("certkeep check", "an empty file name", "a path, or - for standard input");
+      throw usage("certkeep check", "a file name is empty", "Give a path, or - for standard input");
 
   const kit = createKit(options.config === undefined ? [] : await configuredIssuers(io, options));
   const unread: CertkeepError[] = [];
@@ -185,9 +185,9 @@ async function checkFiles(
       if (results.length === 0) {
         throw usage(
           where,
-          `${count(input.secrets.length, "Secret")} and ` +
-            `${count(input.others, "other object")}, none with a certificate`,
-          "a Secret that holds a certificate",
+          `none of ${count(input.secrets.length, "Secret")} and ` +
+            `${count(input.others, "other object")} holds a certificate`,
+          "Pass a Secret that holds one",
         );
       }
       return results;
@@ -195,17 +195,16 @@ async function checkFiles(
     case "broken":
       throw usage(
         `${where}:${input.line}:${input.column}`,
-        input.found,
-        "a Secret manifest as kubectl get secret -o yaml or -o json prints it",
+        `it has ${input.found}`,
+        "Pass a Secret manifest as kubectl get secret -o yaml or -o json prints it",
       );
     case "certificate_only":
       return [await checkPair({ subject: certificate, certificate: bytes, key: null }, settings)];
     case "unknown": {
-      const found = bytes.length === 0 ? "nothing" : "neither PEM nor a Secret manifest";
+      const found = bytes.length === 0 ? "it is empty" : "it is neither PEM nor a Secret manifest";
       throw usage(
         where,
         found,
-        "a certificate with its key, or a Secret manifest",
         "For files: certkeep check CERT KEY; for a Secret: kubectl get secret NAME -o yaml | " +
           `certkeep check ${STDIN}`,
       );
@@ -223,17 +222,17 @@ async function checkFolder(
   if (key !== null)
     throw usage(
       plain(folder),
-      "a folder together with a key",
-      "a certificate's file before the key, or the folder alone",
+      "this is a folder, and a key is named too",
+      "Name the certificate's file before the key, or the folder alone",
     );
   const names = await listing(io, folder);
   const pairs = pairFiles(names);
   if (pairs.length === 0) {
     throw usage(
       plain(folder),
-      `${count(names.length, "file")}, no pair among them`,
-      "X.crt beside X.key, tls.crt and tls.key, or fullchain.pem and privkey.pem",
-      "Name other files themselves: certkeep check CERT KEY",
+      `its ${count(names.length, "file")} have no pair such as X.crt and X.key, tls.crt and ` +
+        "tls.key, or fullchain.pem and privkey.pem",
+      "Name the files themselves: certkeep check CERT KEY",
     );
   }
   const results: CheckResult[] = [];
@@ -274,40 +273,14 @@ async function bytesOf(io: Io, path: string): Promise<Uint8Array> {
   }
 }
 
-const CAUSES: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "no permission to read it",
-  EPERM: "no permission to read it",
-  EISDIR: "a folder where a file is meant",
-  ENOTDIR: "a part of the path isn't a folder",
-  ELOOP: "links that lead round in a circle",
-  ENAMETOOLONG: "a name that is too long",
-  EFBIG: "a file of more than 256 MiB",
-  ENODATA: "a FIFO to which nobody writes",
-};
-
-/** Only the code of a system's error is told. */
 function unreadable(path: string, error: unknown): CertkeepError {
-  const code =
-    typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-      ? error.code
-      : "";
-  const found = Object.hasOwn(CAUSES, code)
-    ? (CAUSES[code] as string)
-    : `it can't be read${/^[A-Z_]+$/.test(code) ? ` (${code})` : ""}`;
   return new CertkeepError("file_unreadable", {
     where: path === STDIN ? "standard input" : plain(path),
-    found,
-    expected: "a file that can be read",
-    todo: "Correct the path, or the file's permissions",
+    found: `it ${whyUnread(error)}`,
+    todo: "Correct the path or the file's permissions (limit: 256 MiB)",
   });
 }
 
-function usage(where: string, found: string, expected: string, todo?: string): CertkeepError {
-  return new CertkeepError("usage", {
-    where,
-    found,
-    expected,
-    ...(todo === undefined ? {} : { todo }),
-  });
+function usage(where: string, found: string, todo: string): CertkeepError {
+  return new CertkeepError("usage", { where, found, todo });
 }

@@ -39,9 +39,10 @@ Example:
       if (!dry && composed.routes.length === 0) {
         throw new CertkeepError("usage", {
           where: "certkeep.yaml, digest.routes",
-          found: "no route",
-          expected: "at least one, with a name and a webhook",
-          todo: "See what would be posted with: certkeep digest --dry-run",
+          found: "there is no route to post to",
+          todo:
+            "Add one with a name and a webhook. To see what would be posted: " +
+            "certkeep digest --dry-run",
         });
       }
       const overview = await surveyStates(composed.ports, composed.scope);

@@ -8,7 +8,7 @@ import { commandLine, literal } from "../report/command.ts";
 import { plain } from "../plain.ts";
 import { runInit, type InitResult } from "../usecases/init.ts";
 import type { CloudResult } from "../usecases/initcloud.ts";
-import { noteTo, writeJson, writeLine, type Io } from "./io.ts";
+import { NO_TERMINAL, noteTo, writeJson, writeLine, type Io } from "./io.ts";
 import type { CloudOptions } from "./initaws.ts";
 import { configWorld, DOCUMENT, withCommon } from "./options.ts";
 
@@ -62,12 +62,12 @@ async function setUp(io: Io, options: Options): Promise<void> {
   if (options.yes !== true && !io.interactive) {
     throw new CertkeepError("usage", {
       where: "certkeep init",
-      found: "this isn't a terminal, so nothing can be asked",
-      expected: "--yes, which takes the defaults",
+      found: NO_TERMINAL,
       todo:
-        options.aws === true
-          ? "Run: certkeep init --aws --yes --region REGION --webhook env:NAME"
-          : "Run: certkeep init --yes",
+        "To take the defaults, run: " +
+        (options.aws === true
+          ? "certkeep init --aws --yes --region REGION --webhook env:NAME"
+          : "certkeep init --yes"),
     });
   }
   const shown = (path: string): string =>
@@ -118,8 +118,7 @@ async function approve(io: Io, options: Options, file: string | true): Promise<v
   if (loaded.file === null)
     throw new CertkeepError("config_missing", {
       where: "certkeep init --approve",
-      found: "no certkeep.yaml in this folder or above it",
-      expected: "one to approve",
+      found: "there is no certkeep.yaml in this folder or above it",
       todo: "Name it: certkeep init --approve FILE",
     });
   const others = loaded.approved.filter((path) => path !== loaded.file);

@@ -36,8 +36,8 @@ export async function initCloud(
   if (!STAGE.test(stage))
     throw new CertkeepError("usage", {
       where: "--stage",
-      found: plain(stage.slice(0, 60)),
-      expected: "small letters, digits and -, at most 20, beginning with a letter",
+      found: `${plain(stage.slice(0, 60))} can't be a stage`,
+      todo: "Use at most 20 small letters, digits and -, the first a letter",
     });
   const composed = await composeInitCloud({
     ...world,
@@ -56,9 +56,8 @@ export async function initCloud(
   ) {
     throw new CertkeepError("usage", {
       where: "--webhook",
-      found: "none",
-      expected:
-        "--webhook env:NAME of an environment variable that holds the URL, or --webhook none",
+      found: "it is missing",
+      todo: ENV_WEBHOOK,
     });
   }
   const init = await runInit(places, ports);
@@ -90,10 +89,17 @@ function regionOf(region: string | null): string {
   if (region !== null && REGION.test(region)) return region;
   throw new CertkeepError("usage", {
     where: "--region",
-    found: region === null ? "no region, here or in the environment" : plain(region.slice(0, 60)),
-    expected: "an AWS region, such as --region eu-west-1",
+    found:
+      region === null
+        ? "it is missing, and the environment sets no region"
+        : `${plain(region.slice(0, 60))} isn't an AWS region`,
+    todo: "Name one, such as --region eu-west-1",
   });
 }
+
+const ENV_WEBHOOK =
+  "Use --webhook env:NAME with the name of an environment variable that holds the URL (an " +
+  "argument would stay in the shell's history), or --webhook none";
 
 /** `null`: it is to be asked for; a `url` of `null`: it is skipped. */
 function webhookOf(
@@ -102,20 +108,13 @@ function webhookOf(
 ): { readonly url: string | null } | null {
   if (webhook === undefined) return null;
   if (webhook === "none") return { url: null };
-  const refuse = (found: string, expected: string): CertkeepError =>
-    new CertkeepError("usage", { where: "--webhook", found, expected });
+  const refuse = (found: string): CertkeepError =>
+    new CertkeepError("usage", { where: "--webhook", found, todo: ENV_WEBHOOK });
   if (!/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(webhook))
-    throw refuse(
-      "a text that is not shown here",
-      "env:NAME of an environment variable that holds the URL, or none; an argument would " +
-        "stand in the shell's history",
-    );
+    throw refuse("its value isn't env:NAME or none (not shown, since it may be the URL)");
   const value = env[webhook.slice("env:".length)];
   if (value === undefined || value.trim() === "")
-    throw refuse(
-      `${webhook}: no such environment variable, or an empty one`,
-      "one that holds the URL of a Slack webhook",
-    );
+    throw refuse(`the environment variable of ${webhook} is missing or empty`);
   return { url: value };
 }
 

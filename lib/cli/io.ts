@@ -6,6 +6,8 @@ import { fullStop, type CertkeepError } from "../error.ts";
 import { pick } from "../pick.ts";
 import { plain, plainJson, plainOutput } from "../plain.ts";
 
+export const NO_TERMINAL = "certkeep can't ask, since this isn't a terminal";
+
 /** 0 fine, 1 findings, 2 usage or configuration, 3 incomplete. */
 export type ExitCode = 0 | 1 | 2 | 3;
 

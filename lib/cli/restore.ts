@@ -198,19 +198,19 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
 }
 
 function checkOptions(options: Options): void {
-  const wrong = (found: string, expected: string): never => {
-    throw new CertkeepError("usage", { where: "certkeep restore", found, expected });
+  const wrong = (found: string, todo: string): never => {
+    throw new CertkeepError("usage", { where: "certkeep restore", found, todo });
   };
   if (options.apply === true && options.dryRun !== undefined)
-    wrong("--apply and --dry-run=server", "one of them");
+    wrong("--apply and --dry-run=server exclude each other", "Leave one of them out");
   if (options.offline !== undefined && options.dryRun !== undefined)
-    wrong("--offline and --dry-run=server", "one of them: --offline asks no server");
+    wrong("--offline asks no server, so --dry-run=server can't work", "Leave one of them out");
   if (options.follow !== undefined && options.apply !== true)
-    wrong("--follow without --apply", "--apply as well");
+    wrong("--follow works only with --apply", "Add --apply, or leave out --follow");
   if (options.fromCluster !== undefined && options.rebuilt === true)
     wrong(
-      "--from-cluster and --rebuilt",
-      "one of them: --rebuilt takes the cluster's own earlier backups",
+      "--rebuilt takes the cluster's own earlier backups, so --from-cluster can't name others",
+      "Leave one of them out",
     );
 }
 

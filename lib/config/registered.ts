@@ -81,14 +81,16 @@ export function parseRegistered(text: string, where: string): RegisteredDocument
     where,
     "registration and kubeconfig",
   );
-  if (kubeconfig.trim() === "") throw half(where, "the registration has no kubeconfig");
+  if (kubeconfig.trim() === "")
+    throw brokenRegistration(where, "the registration has no kubeconfig");
   return { registration, kubeconfig };
 }
 
 /** @returns the kubeconfig of the restoring credential. @throws CertkeepError config_invalid */
 export function parseRestoring(text: string, where: string): string {
   const { kubeconfig } = parseAs(restoring, text, where, "kubeconfig");
-  if (kubeconfig.trim() === "") throw half(where, "the restoring kubeconfig is empty");
+  if (kubeconfig.trim() === "")
+    throw brokenRegistration(where, "the restoring kubeconfig is empty");
   return kubeconfig;
 }
 
@@ -100,7 +102,10 @@ function parseAs<T extends z.ZodMiniType>(
 ): z.infer<T> {
   const value = jsonOf(text);
   if (value === undefined)
-    throw half(where, text.trim() === "" ? "the secret is empty" : "the secret isn't JSON");
+    throw brokenRegistration(
+      where,
+      text.trim() === "" ? "the secret is empty" : "the secret isn't JSON",
+    );
   const { format } = fieldsOf(value);
   if (Number.isInteger(format) && format !== FORMAT) {
     throw new CertkeepError("config_invalid", {
@@ -111,7 +116,7 @@ function parseAs<T extends z.ZodMiniType>(
   }
   const parsed = schema.safeParse(value);
   if (format !== FORMAT || !parsed.success)
-    throw half(where, `the secret lacks "format": ${FORMAT}, or ${fields}`);
+    throw brokenRegistration(where, `the secret lacks "format": ${FORMAT}, or ${fields}`);
   return parsed.data;
 }
 
@@ -121,7 +126,8 @@ export function alreadyConfigured(name: string): string {
   return `the configuration has a cluster ${name} already`;
 }
 
-function half(where: string, found: string): CertkeepError {
+/** A registration that is incomplete or damaged. */
+export function brokenRegistration(where: string, found: string): CertkeepError {
   const name = where.split("/").at(-1) ?? "";
   return new CertkeepError("config_invalid", {
     where,
@@ -154,9 +160,12 @@ export function registeredEntry(
   if (!parsed.ok) throw invalidConfig(where, parsed.problems);
   const { kubeconfig, restoreKubeconfig } = parsed.entry;
   if (kubeconfig !== null)
-    throw half(where, "it names a kubeconfig's path, but a registry holds the kubeconfig itself");
+    throw brokenRegistration(
+      where,
+      "it names a kubeconfig's path, but a registry holds the kubeconfig itself",
+    );
   if (restoreKubeconfig !== null && restoreKubeconfig !== own)
-    throw half(where, `its restoreKubeconfig isn't ${own}`);
+    throw brokenRegistration(where, `its restoreKubeconfig isn't ${own}`);
   return { name, ...parsed.entry, kubeconfig: where };
 }
 

@@ -16,11 +16,8 @@ export function pinCommand({ called, registered }: Named, kind: Mismatch): strin
   return command ?? "certkeep restore CONTEXT --rebuilt --all --apply";
 }
 
-/** What differs, in the parts of an error. */
-export function mismatchText({ kind, pinned, seen }: NotPinned): {
-  readonly found: string;
-  readonly expected: string;
-} {
+/** What differs. */
+export function mismatchText({ kind, pinned, seen }: NotPinned): string {
   const uid = (one: ShownIdentity): string => `kube-system uid ${one.uid ?? "unknown"}`;
   const ca = ({ caSha256, host }: ShownIdentity): string =>
     caSha256 === null
@@ -28,27 +25,26 @@ export function mismatchText({ kind, pinned, seen }: NotPinned): {
       : `CA ${caSha256.slice(0, 16)}`;
   switch (kind) {
     case "another":
-      return {
-        found: `another cluster answers (${uid(seen)}, ${ca(seen)})`,
-        expected: `the recorded one (${uid(pinned)}, ${ca(pinned)})`,
-      };
+      return (
+        `another cluster answers (${uid(seen)}, ${ca(seen)}), not the recorded one ` +
+        `(${uid(pinned)}, ${ca(pinned)})`
+      );
     case "ca":
-      return {
-        found: `the server has the recorded uid under another CA (${ca(seen)})`,
-        expected: `the pinned one (${ca(pinned)})`,
-      };
+      return (
+        `the server has the recorded uid under another CA (${ca(seen)}), not the pinned one ` +
+        `(${ca(pinned)})`
+      );
     case "uid":
-      return {
-        found: "the uid of kube-system can't be read (this needs: get namespaces kube-system)",
-        expected: `the pinned uid ${pinned.uid ?? ""}`,
-      };
+      return (
+        "the uid of kube-system can't be read (this needs: get namespaces kube-system), so the " +
+        `pinned uid ${pinned.uid ?? ""} isn't confirmed`
+      );
     case "address":
-      return {
-        found: `the server answers as ${seen.host ?? "an unknown name"}`,
-        expected:
-          `${pinned.host ?? "the recorded name"}, since no ` +
-          `${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`,
-      };
+      return (
+        `the server answers as ${seen.host ?? "an unknown name"}, not as ` +
+        `${pinned.host ?? "the recorded name"}, and no ` +
+        `${pinned.uid === null ? "uid of kube-system" : "CA"} is pinned`
+      );
   }
 }
 
@@ -59,7 +55,7 @@ export function notRestoredParts(named: Named, differs: NotPinned): ErrorParts {
   const { kind } = differs;
   return {
     where: `cluster ${named.called}`,
-    ...mismatchText(differs),
+    found: mismatchText(differs),
     todo:
       `Nothing was restored. ${kind === "uid" ? GRANT : CORRECT}, or, if ` +
       `${REASONS[kind]}: ${pinCommand(named, kind)}`,
@@ -74,7 +70,7 @@ export function notAuditedParts(context: string, differs: NotPinned): ErrorParts
     "certkeep clusters add NAME --context CONTEXT";
   return {
     where: `cluster ${context}`,
-    ...mismatchText(differs),
+    found: mismatchText(differs),
     todo:
       "Nothing was recorded, and nothing recorded is shown. " +
       (kind === "uid" ? GRANT : `${CORRECT}, or, if ${REASONS[kind]}: ${register}`),
@@ -98,8 +94,7 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
     case "no_pair":
       return {
         where,
-        found: `backups of ${refusal.from}, to be written to ${cluster}`,
-        expected: "a pair that restores: of the deployed certkeep.yaml lists",
+        found: `the deployed certkeep.yaml allows no restore of backups of ${refusal.from} to ${cluster}`,
         todo:
           `Add { from: ${refusal.from}, to: ${cluster} } to restores: and deploy; or restore ` +
           `from the command line, with your own identity: ${byHand(refusal.from)}`,
@@ -107,14 +102,13 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
     case "not_recorded":
       return {
         where,
-        found: "a cluster that is registered and was never recorded",
-        expected: "one that an audit or certkeep clusters add pinned before",
+        found: "the cluster is registered, but was never recorded",
         todo: pin,
       };
     case "not_pinned":
       return {
         where,
-        ...mismatchText(refusal.differs),
+        found: mismatchText(refusal.differs),
         todo:
           "If it is the same cluster, or its successor, pin it: " +
           `${pinCommand(registered, refusal.differs.kind)}`,
@@ -123,14 +117,12 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
       return {
         where,
         found: "an earlier version recorded it and pinned no CA",
-        expected: "a cluster that was pinned",
         todo: `Its next audit pins it, or: ${pinCommand(registered, "address")}`,
       };
     case "any_authority":
       return {
         where,
-        found: "a registration whose server any public authority may vouch for",
-        expected: "the cluster's own CA in its kubeconfig",
+        found: "its kubeconfig names no CA, so any public authority can vouch for the server",
         todo:
           "Add certificate-authority-data to its kubeconfig, then register it " +
           `(${pinCommand(registered, "address")}), or restore from the command line: ` +
@@ -139,8 +131,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
     case "pinned_by_audit":
       return {
         where,
-        found: `${cluster} as an audit first met it`,
-        expected: "a cluster that a person pinned, since it is to get the keys of another",
+        found:
+          `only an audit pinned ${cluster}, and a cluster that gets another's keys needs a ` +
+          "person to pin it",
         todo: pin,
       };
   }

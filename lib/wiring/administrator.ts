@@ -97,7 +97,7 @@ export async function broughtCredential(
     return { kind: "token", token: authorization.slice("Bearer ".length) };
   throw new CertkeepError("kubeconfig_invalid", {
     where: connection.source,
-    found: "a user without a token and without a client certificate",
-    expected: "one of the two",
+    found: "the user has neither a token nor a client certificate",
+    todo: "Name a kubeconfig that has one of them",
   });
 }

@@ -37,8 +37,8 @@ export async function composeMove(world: RunWorld, from: string): Promise<MovePo
   if (!BACKUP_STORE.test(from))
     throw new CertkeepError("usage", {
       where: "--from",
-      found: plain(from.slice(0, 200)),
-      expected: "file:FOLDER, s3://BUCKET/PREFIX or secretsmanager://PREFIX",
+      found: `${plain(from.slice(0, 200))} isn't a store of backups`,
+      todo: "Use file:FOLDER, s3://BUCKET/PREFIX or secretsmanager://PREFIX",
     });
   return {
     from: await openBackups(from, awsWorld(world.env, config.aws)),
@@ -57,8 +57,16 @@ export async function composeImport(world: RunWorld, asked: string | null) {
   if (cluster === null || (names.length > 0 && !names.includes(cluster))) {
     throw new CertkeepError("usage", {
       where: "certkeep backups import",
-      found: cluster === null ? `${names.length} clusters to choose from` : `no cluster ${cluster}`,
-      expected: `--cluster, one of: ${names.join(", ") || "none is configured or was audited"}`,
+      found:
+        names.length === 0
+          ? "no cluster is configured, and none was audited"
+          : cluster === null
+            ? `there are ${names.length} clusters to choose from`
+            : `there is no cluster ${cluster}`,
+      todo:
+        names.length === 0
+          ? "Audit the cluster once: certkeep audit"
+          : `Use --cluster with one of: ${names.join(", ")}`,
     });
   }
   return {

@@ -146,16 +146,15 @@ async function loadRemote(url: string, world: ConfigWorld): Promise<LoadedConfig
   if (!REMOTE_CONFIG.test(url))
     throw new CertkeepError("usage", {
       where: "--config",
-      found: plain(url.slice(0, 200)),
-      expected: "s3://BUCKET/KEY, such as s3://my-bucket/certkeep.yaml",
+      found: `${plain(url.slice(0, 200))} isn't an object in S3`,
+      todo: "Use s3://BUCKET/KEY, such as s3://my-bucket/certkeep.yaml",
     });
   const text = await readRemote(url, world.env);
   if (text === null)
     throw new CertkeepError("config_missing", {
       where: url,
-      found: "no such object",
-      expected: "a certkeep.yaml",
-      todo: "Correct --config; the deployed functions write it at their first run",
+      found: "there is no such object",
+      todo: "Correct --config. The deployed functions write it at their first run",
     });
   const parsed = parseConfig(text, url);
   if (!parsed.ok) throw invalidConfig(url, parsed.problems);

@@ -156,10 +156,9 @@ export function refuseInsecure(connection: Connection, name: string): void {
   if (!connection.insecure) return;
   throw new CertkeepError("kubeconfig_invalid", {
     where: `cluster ${name}: ${connection.source}`,
-    found: "insecure-skip-tls-verify: any server at this address would get the credential",
-    expected: "the cluster's certificate-authority-data",
+    found: "with insecure-skip-tls-verify, any server at this address would get the credential",
     todo:
-      "Add the authority to the kubeconfig; the server shows it with: openssl s_client " +
-      `-showcerts -connect ${connection.server.host}`,
+      "Use the cluster's certificate-authority-data instead. To see the server's CA: " +
+      `openssl s_client -showcerts -connect ${connection.server.host}`,
   });
 }

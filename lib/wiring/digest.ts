@@ -42,12 +42,12 @@ export async function composeReport(world: ReportWorld) {
 }
 
 const WRITE_FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: "no such folder",
-  ENOTDIR: "no such folder",
-  EISDIR: "a folder",
-  EACCES: "a place that this user may not write to",
-  EROFS: "a file system that nobody can write to",
-  ENOSPC: "no space left",
+  ENOENT: "there is no such folder",
+  ENOTDIR: "there is no such folder",
+  EISDIR: "it is a folder",
+  EACCES: "this user has no permission to write there",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space is left on the disk",
 };
 
 export async function writePage(file: string, cwd: string, html: string): Promise<void> {
@@ -57,8 +57,8 @@ export async function writePage(file: string, cwd: string, html: string): Promis
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
     throw new CertkeepError("usage", {
       where: `--html ${plain(file)}`,
-      found: WRITE_FAILURES[code] ?? `a file that can't be written (${code})`,
-      expected: "a file to write, in a folder that exists",
+      found: WRITE_FAILURES[code] ?? `the file can't be written (${code})`,
+      todo: "Name a file in a folder that exists",
     });
   }
 }
@@ -110,8 +110,7 @@ async function posterOf(
     problem: new CertkeepError("delivery_failed", {
       where: `${route.place} (route ${route.name}): ${route.webhook}`,
       found,
-      expected: "the URL of a Slack webhook there",
-      todo: "What is due stays queued until then",
+      todo: "Put the URL of a Slack webhook there. What is due stays queued until then",
     }),
   });
   const referred = await readReference(route.webhook, { env, secrets });

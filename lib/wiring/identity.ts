@@ -9,7 +9,7 @@ import { isSecretReference } from "../config/registered.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import type { Opener } from "../ports/stores.ts";
 import { pathOf } from "./path.ts";
-import { readValue, readReference } from "./reference.ts";
+import { NO_FILE, readValue, readReference } from "./reference.ts";
 import type { ComposedSettings } from "./settings.ts";
 import type { RunWorld } from "./world.ts";
 
@@ -24,7 +24,7 @@ export async function composeOpener(
   settings: IdentitySettings,
 ): Promise<Opener> {
   const opener = await composeOpenerIfAny(world, settings);
-  if (opener === null) throw noneAt(usualPath(), IN_THE_CONFIGURATION);
+  if (opener === null) throw missing(usualPath(), NO_FILE, IN_THE_CONFIGURATION);
   return opener;
 }
 
@@ -64,13 +64,8 @@ function missing(where: string, found: string, todo: string): CertkeepError {
   return new CertkeepError("identity_invalid", {
     where,
     found,
-    expected: "the age identity that decrypts the backups",
     todo,
   });
-}
-
-function noneAt(where: string, todo: string): CertkeepError {
-  return new CertkeepError("identity_invalid", { where, found: "no such file", todo });
 }
 
 async function openerOf(
@@ -95,8 +90,8 @@ async function read(
     if (bytes === null)
       throw new CertkeepError("identity_invalid", {
         where: "standard input",
-        found: "too much",
-        expected: "an identity file",
+        found: "it is too large for an identity file",
+        todo: "Pass the identity file alone",
       });
     return bytes;
   }
@@ -105,13 +100,13 @@ async function read(
   if (!reference.startsWith("file:") && /^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
     throw new CertkeepError("identity_invalid", {
       where: reference.slice(0, 80),
-      found: "an unknown kind of reference",
-      expected: "a file, -, file:PATH, env:NAME or secretsmanager://NAME",
+      found: "certkeep doesn't know this kind of reference",
+      todo: "Use a file, -, file:PATH, env:NAME or secretsmanager://NAME",
     });
   }
   const path = pathOf(reference.replace(/^file:/, ""), world);
   const bytes = await readFileOrNull(path, world, settings, BY_HAND);
-  if (bytes === null) throw noneAt(path, BY_HAND);
+  if (bytes === null) throw missing(path, NO_FILE, BY_HAND);
   return bytes;
 }
 
@@ -139,9 +134,8 @@ async function readElsewhere(
   throw new CertkeepError("identity_invalid", {
     where: reference,
     found: referred.found,
-    expected: "an age identity in it",
-    ...(isSecretReference(reference)
-      ? { todo: "Put it there (certkeep init --aws does), or name where it is: --identity FILE" }
-      : {}),
+    todo: isSecretReference(reference)
+      ? "Put the identity there (certkeep init --aws does), or name where it is: --identity FILE"
+      : "Put the identity there, or name where it is: --identity FILE",
   });
 }

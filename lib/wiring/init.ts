@@ -91,8 +91,8 @@ function refuseUnread(existing: LoadedConfig | null, identity: string): void {
   if (existing === null || existing.config.recipients.length > 0) return;
   throw new CertkeepError("usage", {
     where: existing.file ?? "certkeep.yaml",
-    found: `no recipients, beside identity: ${identity}`,
-    expected: "recipients: with the public key of that identity (age-keygen -y shows it)",
+    found: `it names an identity (${identity}) but no recipients`,
+    todo: "Add recipients: with the public key of that identity (age-keygen -y shows it)",
   });
 }
 

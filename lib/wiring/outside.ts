@@ -65,8 +65,7 @@ async function logSearch(
     new CertkeepError("config_invalid", {
       where: `sources.transparency.token: ${token}`,
       found: read.found,
-      expected: "an API token of Cert Spotter there",
-      todo: "Certificate logs are not asked until then",
+      todo: "Put an API token of Cert Spotter there. certkeep doesn't ask certificate logs until then",
     }).message,
   );
   return {
@@ -83,5 +82,5 @@ async function readToken(
   const referred = await readReference(reference, { env, secrets });
   if (!referred.ok) return { found: referred.found };
   const token = Buffer.from(referred.bytes).toString("utf8").trim();
-  return /^[\x21-\x7e]{1,500}$/.test(token) ? { token } : { found: "a text that is no token" };
+  return /^[\x21-\x7e]{1,500}$/.test(token) ? { token } : { found: "the text isn't a token" };
 }

@@ -4,12 +4,14 @@
  * here.
  */
 import { readBounded } from "../adapters/web.ts";
-import { readFileAtMost } from "../adapters/readfile.ts";
+import { readFileAtMost, whyUnread } from "../adapters/readfile.ts";
 import { utf8Of } from "../encoding.ts";
 import { isSecretReference, secretName } from "../config/registered.ts";
 import { type CertkeepError, isCertkeepError } from "../error.ts";
 import type { SecretValues } from "../ports/registry.ts";
 import type { World } from "./settings.ts";
+
+export { whyUnread };
 
 /**
  * What is referred to is a line or a few; a mistaken path to a disk image is told instead of read.
@@ -43,23 +45,23 @@ export async function readReference(
   if (reference.startsWith("env:"))
     return valueOf(
       env[reference.slice("env:".length)],
-      "no such environment variable, or nothing in it",
+      "the environment variable is missing or empty",
     );
   if (reference.startsWith("file:")) return readFileOf(reference.slice("file:".length));
   if (!isSecretReference(reference))
     return {
       ok: false,
-      found: "an unknown kind of reference",
+      found: "certkeep doesn't know this kind of reference",
       absent: false,
       error: null,
     };
   try {
-    return valueOf(await secrets.read(secretName(reference)), "no such secret, or nothing in it");
+    return valueOf(await secrets.read(secretName(reference)), "the secret is missing or empty");
   } catch (error) {
     if (!isCertkeepError(error)) throw error;
     return {
       ok: false,
-      found: `a secret that can't be read (${error.code})`,
+      found: `the secret can't be read (${error.code})`,
       absent: false,
       error,
     };
@@ -74,24 +76,20 @@ export async function readValue(
   return cut ? null : bytes;
 }
 
+export const NO_FILE = "there is no such file";
+
 async function readFileOf(path: string): Promise<Referred> {
   try {
     const bytes = await readFileAtMost(path, MAX_BYTES);
     return isBlank(bytes)
-      ? { ok: false, found: "an empty file", absent: false, error: null }
+      ? { ok: false, found: "the file is empty", absent: false, error: null }
       : { ok: true, bytes };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const absent = code === "ENOENT" || code === "ENOTDIR";
     return {
       ok: false,
-      found: absent
-        ? "no such file"
-        : code === "EFBIG"
-          ? `a file of more than ${MAX_BYTES} bytes`
-          : code === "ENODATA"
-            ? "a FIFO to which nobody writes"
-            : `a file that can't be read (${code ?? "unknown"})`,
+      found: absent ? NO_FILE : `the file ${whyUnread(error)}`,
       absent,
       error: null,
     };
@@ -106,7 +104,7 @@ const MAX_NAMED_BYTES = 256 * 1024 * 1024;
 const SILENT_MS = 10 * 60_000;
 
 /**
- * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO to which nobody writes)
+ * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO that no program writes to)
  */
 export async function readNamedFile(path: string): Promise<Uint8Array> {
   return utf8Of(await readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS }));

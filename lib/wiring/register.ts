@@ -17,7 +17,7 @@ import { removeCluster } from "../config/edit.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { invalidConfig } from "../config/problem.ts";
 import { settingsFor } from "../config/settings.ts";
-import { refuseSameRole } from "../config/registered.ts";
+import { NO_CLUSTER_NAME, refuseSameRole } from "../config/registered.ts";
 import { LABEL } from "../config/form.ts";
 import { CertkeepError } from "../error.ts";
 import type { Registrations } from "../ports/registry.ts";
@@ -57,8 +57,8 @@ async function openRegistrations(
   if (folder !== null) return createRegistrationFiles(folder, ownTexts({ file, admitted }));
   throw new CertkeepError("usage", {
     where: file ?? "--config",
-    found: "a configuration in a bucket that names no registry",
-    expected: "stores.registry, such as secretsmanager://certkeep/prod",
+    found: "this configuration in a bucket names no registry",
+    todo: "Add stores.registry, such as secretsmanager://certkeep/prod",
   });
 }
 
@@ -66,9 +66,8 @@ export async function composeExisting(world: World, name: string) {
   if (!LABEL.test(name))
     throw new CertkeepError("usage", {
       where: "certkeep clusters",
-      found: `a name that no cluster can have: ${plain(name.slice(0, 80))}`,
-      expected:
-        "small letters, digits and -, at most 63, beginning and ending with a letter or digit",
+      found: `${NO_CLUSTER_NAME}: ${plain(name.slice(0, 80))}`,
+      todo: "Use at most 63 small letters, digits and -, beginning and ending with a letter or digit",
     });
   const settings = await composeSettings(world);
   const registrations = await openRegistrations(settings, world.env);
@@ -111,8 +110,7 @@ function refuseConfigured({ config, registered, file }: ComposedSettings, name: 
     return null;
   throw new CertkeepError("usage", {
     where: `cluster ${name}`,
-    found: `the name is that of a cluster in ${file ?? "certkeep.yaml"}`,
-    expected: "a name of its own",
+    found: `${file ?? "certkeep.yaml"} has a cluster of this name`,
     todo: "Remove its entry there first, or choose another name",
   });
 }

@@ -2,7 +2,7 @@
 import pLimit from "p-limit";
 import type { LoadedConfig } from "../adapters/file/config.ts";
 import { LABEL } from "../config/form.ts";
-import { refuseSameRole } from "../config/registered.ts";
+import { alreadyConfigured, brokenRegistration, refuseSameRole } from "../config/registered.ts";
 import type { Config } from "../config/schema.ts";
 import { CertkeepError, isCertkeepError } from "../error.ts";
 import { plain } from "../plain.ts";
@@ -86,8 +86,7 @@ function usable(
       if (config.clusters.some((entry) => entry.name === name))
         throw new CertkeepError("config_invalid", {
           where,
-          found: `a second cluster ${name}; the configuration has one`,
-          expected: "each name once",
+          found: alreadyConfigured(name),
           todo: "Remove one of the two",
         });
       const others = [...config.clusters, ...clusters.map(({ entry }) => entry)];
@@ -105,14 +104,7 @@ async function readOne(registry: Registry, name: string, listed: boolean): Promi
   try {
     const cluster = await registry.read(name);
     if (cluster !== null || !listed) return { cluster, error: null };
-    throw new CertkeepError("config_invalid", {
-      where: `${registry.url}/clusters/${plain(name)}`,
-      found: "a secret without a value",
-      expected: "a registration and its kubeconfig",
-      ...(LABEL.test(name)
-        ? { todo: `Register the cluster again: certkeep clusters add ${name}` }
-        : {}),
-    });
+    throw brokenRegistration(`${registry.url}/clusters/${plain(name)}`, "the secret has no value");
   } catch (error) {
     // What AWS refuses to everybody is one trouble, not one a cluster.
     if (isCertkeepError(error, "config_invalid")) return { cluster: null, error };

@@ -152,8 +152,7 @@ async function registeredKubeconfig(
   if (known !== null) return known.kubeconfig;
   throw new CertkeepError("usage", {
     where: `cluster ${cluster}`,
-    found: `no registration in ${registry.url}`,
-    expected: "one",
+    found: `it isn't registered in ${registry.url}`,
     todo: `Run: certkeep clusters add ${cluster}`,
   });
 }
@@ -166,8 +165,8 @@ const NO_KUBECONFIGS: Pick<Kubeconfigs, "read"> = {
   read: async (cluster) => {
     throw new CertkeepError("kubeconfig_invalid", {
       where: `cluster ${cluster}`,
-      found: "a kubeconfig in Secrets Manager, without a registry",
-      expected: "a file",
+      found: "its kubeconfig is in Secrets Manager, but the configuration names no registry",
+      todo: "Name a file, or add stores.registry",
     });
   },
 };
@@ -191,16 +190,16 @@ export function unknownCluster(
   registry: string | null,
   takesContexts = true,
 ): CertkeepError {
-  const known = names.length === 0 ? "one that is registered" : `one of: ${names.join(", ")}`;
+  const known = names.length === 0 ? "a registered cluster" : `one of: ${names.join(", ")}`;
+  const use = `Use ${known}${takesContexts ? ", or a context of your kubeconfig" : ""}`;
   const near = meant(cluster, names);
   return new CertkeepError("usage", {
     where: `cluster ${cluster}`,
-    found: `no such cluster in ${registry ?? "the configuration"}`,
-    expected: takesContexts ? `${known}, or a context of your kubeconfig` : known,
+    found: `there is no such cluster in ${registry ?? "the configuration"}`,
     todo:
       near === null
-        ? `Register it: certkeep clusters add ${cluster} --context CTX`
-        : `Did you mean ${near}?`,
+        ? `${use}. Or register it: certkeep clusters add ${cluster} --context CTX`
+        : `${use}. Did you mean ${near}?`,
   });
 }
 
@@ -222,7 +221,8 @@ export function notACluster(
   return new CertkeepError("usage", {
     where: "certkeep restore",
     found: `${first} isn't a cluster`,
-    expected: `one of: ${names.join(", ")}, or a context of your kubeconfig`,
-    todo: `The cluster comes first${offered === null ? "" : `: ${offered}`}`,
+    todo:
+      `Use one of: ${names.join(", ")}, or a context of your kubeconfig. The cluster comes ` +
+      `first${offered === null ? "" : `: ${offered}`}`,
   });
 }

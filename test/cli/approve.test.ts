@@ -292,7 +292,7 @@ describe("somebody else's repository", () => {
 
   it.each([
     ["audit nowhere", "no such cluster in the configuration"],
-    ["clusters add prod --print", "the name is that of a cluster"],
+    ["clusters add prod --print", "has a cluster of this name"],
     ["restore prod x", "identity"],
     ["audit --config broken.yaml", "broken.yaml:1:1"],
   ])("is named by what certkeep %s says is wrong", async (line, words) => {

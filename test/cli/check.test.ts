@@ -317,13 +317,13 @@ describe("certkeep check --json", () => {
 describe("certkeep check, usage", () => {
   it.each([
     ["no argument", [], null, "missing required argument"],
-    ["nothing on standard input", ["-"], "", "standard input: nothing"],
+    ["nothing on standard input", ["-"], "", "standard input: it is empty"],
     ["neither PEM nor manifest", ["garbage.crt"], null, "neither PEM nor a Secret manifest"],
     ["a manifest with an error", ["broken.yaml"], null, "broken.yaml:3:1"],
-    ["a manifest without a Secret", ["none.yaml"], null, "none with a certificate"],
+    ["a manifest without a Secret", ["none.yaml"], null, "holds a certificate"],
     ["standard input twice", ["-", "-"], "", "more than once"],
-    ["a folder without a pair", ["nothing"], null, "no pair among them"],
-    ["a folder and a key", ["live", "good.key"], null, "a folder together with a key"],
+    ["a folder without a pair", ["nothing"], null, "have no pair such as"],
+    ["a folder and a key", ["live", "good.key"], null, "this is a folder, and a key is named too"],
     ["no instant", ["good.crt", "good.key", "--at", "yesterday"], null, "RFC 3339"],
     [
       "an instant without offset",
@@ -438,7 +438,7 @@ describe("certkeep check, in words", () => {
     await chmod(join(locked, "b.key"), 0o600);
     const ended = await certkeep(["locked", "--json", ...trusting]);
     expect(ended.code).toBe(3);
-    expect(ended.err).toContain("locked/b.crt: a folder where a file is meant");
+    expect(ended.err).toContain("locked/b.crt: it is a folder");
     expect(JSON.parse(ended.out)).toMatchObject({
       results: [{ subject: "locked/a.crt", valid: true }],
     });

@@ -93,12 +93,20 @@ describe("the permissions that are asked for", () => {
   });
 
   it.each<[string, Partial<AddOptions>, RegExp]>([
-    ["nothing to read", { parts: ["parents"] }, /--parts: neither secrets nor a --secret/],
-    ["names without a Secret", { parts: ["named"] }, /--parts: neither secrets nor a --secret/],
+    [
+      "nothing to read",
+      { parts: ["parents"] },
+      /--parts: certkeep could read nothing without the part secrets or a --secret/,
+    ],
+    [
+      "names without a Secret",
+      { parts: ["named"] },
+      /--parts: certkeep could read nothing without the part secrets or a --secret/,
+    ],
     [
       "a pattern",
       { namespace: ["shop-*"] },
-      /namespace shop-\*: a pattern, which RBAC doesn't know/,
+      /namespace shop-\*: this is a pattern, and RBAC has no patterns/,
     ],
   ])("are refused for %s", (_what, options, message) => {
     expect(() => planOf(asked(options), null)).toThrow(message);
@@ -126,7 +134,9 @@ describe("the credential that is asked for", () => {
   it("is the one that is brought", () => {
     expect(kindOf(asked({}), null, "pair")).toBe("certificate");
     expect(kindOf(asked({ days: 1 }), null, "token")).toBe("kubeconfig");
-    expect(() => kindOf(asked({}), own, null)).toThrow(/--credential: none; expected the new/);
+    expect(() => kindOf(asked({}), own, null)).toThrow(
+      /--credential: a registration of the kind .* needs the new credential/,
+    );
   });
 
   it("of EKS keeps what isn't given again, and needs a role", () => {
@@ -137,7 +147,9 @@ describe("the credential that is asked for", () => {
       restoreRole: `${READ}-restore`,
     });
     expect(eksOf(asked({}), existing, "token")).toBeNull();
-    expect(() => eksOf(asked({ eks }), null, "eks")).toThrow(/--eks: no cluster or no role/);
+    expect(() => eksOf(asked({ eks }), null, "eks")).toThrow(
+      /--eks: the cluster or the role is missing/,
+    );
   });
 
   it("takes days and ARMs, and refuses what is neither", () => {
@@ -208,27 +220,27 @@ describe("what is printed", () => {
       "a folder of this machine",
       { ...config, stores: { backups: "file:b", state: "s3://bucket/s" } },
       [],
-      /--backups: a folder of this machine/,
+      /--backups: it is a folder of this machine/,
     ],
     [
       "a bucket that is no state's",
       config,
       ["--state", "secretsmanager://x"],
-      /--state: a URL of an unknown kind of store/,
+      /--state: it is the URL of an unknown kind of store/,
     ],
     [
       "backups in Secrets Manager",
       config,
       ["--backups", "secretsmanager://x"],
-      /--backups: backups in Secrets Manager/,
+      /--backups: in Secrets Manager, a pod/,
     ],
     [
       "nobody who can decrypt",
       { ...config, recipients: [] },
       [],
-      /recipients: none in certkeep.yaml.*the recipients that can decrypt/,
+      /recipients: certkeep.yaml names none.*certkeep init/,
     ],
-    ["no ARN", config, ["--role", "x"], /--role: no ARN of an IAM role/],
+    ["no ARN", config, ["--role", "x"], /--role: it isn't the ARN of an IAM role/],
   ])("for --in-cluster is refused with %s", async (_what, settings, args, message) => {
     const { code, out, err } = await add(settings, "--in-cluster", "image", ...args);
     expect({ code, out }).toEqual({ code: 2, out: "" });

@@ -111,11 +111,11 @@ describe("certkeep digest", () => {
   });
 
   it.each([
-    ["a variable that isn't set", { HOOK: "" }, "no such environment variable"],
+    ["a variable that isn't set", { HOOK: "" }, "the environment variable is missing or empty"],
     [
       "a text that is no URL",
       { HOOK: "hooks.slack.com/services/T0/B0/secretsecret" },
-      "43 characters that are no URL",
+      "it isn't a URL (43 characters)",
     ],
     [
       "plain HTTP to elsewhere",
@@ -192,7 +192,7 @@ describe("certkeep digest", () => {
     expect(await certkeep(["digest"])).toMatchObject({
       code: 2,
       err: expect.stringContaining(
-        "digest.routes: no route; expected at least one, with a name and a webhook",
+        "digest.routes: there is no route to post to. Add one with a name and a webhook",
       ) as string,
     });
     expect((await certkeep(["digest", "--dry-run"])).out).toContain("prod: 1 problem; ");
@@ -264,7 +264,9 @@ describe("certkeep report", () => {
   it("refuses a place where nothing can be written", async () => {
     expect(await certkeep(["report", "--html", "no/such/r.html"])).toMatchObject({
       code: 2,
-      err: expect.stringContaining("--html no/such/r.html: no such folder; expected") as string,
+      err: expect.stringContaining(
+        "--html no/such/r.html: there is no such folder. Name a file",
+      ) as string,
     });
   });
 });

@@ -212,7 +212,7 @@ describe("certkeep restore", () => {
       "following without writing",
       ["restore", "prod", "--all", "--follow", "30m"],
       2,
-      /--apply as well/,
+      /Add --apply/,
     ],
     [
       "two ways at once",
@@ -224,13 +224,13 @@ describe("certkeep restore", () => {
       "an identity file that isn't there",
       ["restore", "prod", "--all", "--identity", "nowhere.txt"],
       2,
-      /nowhere\.txt: no such file\. Name the identity with --identity FILE \(your password manager may have it\)\.$/m,
+      /nowhere\.txt: there is no such file\. Name the identity with --identity FILE \(your password manager may have it\)\.$/m,
     ],
     [
       "an environment variable that isn't set",
       ["restore", "prod", "--all", "--identity", "env:NOPE"],
       2,
-      /no such environment variable/,
+      /environment variable is missing or empty/,
     ],
     [
       "a version that nothing has",
@@ -242,13 +242,13 @@ describe("certkeep restore", () => {
       "a domain without its cluster",
       ["restore", "shop.example.com", "tailscale/x"],
       2,
-      /shop\.example\.com isn't a cluster; .*The cluster comes first: certkeep restore prod shop\.example\.com tailscale\/x$/m,
+      /shop\.example\.com isn't a cluster\. .*The cluster comes first: certkeep restore prod shop\.example\.com tailscale\/x$/m,
     ],
     [
       "a cluster that there isn't",
       ["restore", "elsewhere", "shop.example.com"],
       2,
-      /cluster elsewhere: no such cluster.*expected one of: prod, or a context of your kubeconfig/,
+      /cluster elsewhere: there is no such cluster.*Use one of: prod, or a context of your kubeconfig/,
     ],
   ] as const)("%s: one plain message", async (_name, args, code, words) => {
     const ended = await certkeep(args);
@@ -274,7 +274,7 @@ describe("certkeep restore", () => {
       const plan = ["restore", "prod", DOMAIN] as const;
       const config = { env: { XDG_CONFIG_HOME: join(folder, "config") } };
       expect((await certkeep(plan, config)).err).toMatch(
-        /identity\.txt: no such file\. .*--identity FILE/s,
+        /identity\.txt: there is no such file\. .*--identity FILE/s,
       );
       expect(
         (await certkeep([...plan, "--identity", "-"], { stdin: `# mine\n${identity.secret}\n` }))

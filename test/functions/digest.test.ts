@@ -114,7 +114,7 @@ const route = (
 ): Route => ({ name, clusters: null, severity: "info", poster, problem });
 const noSecret = new CertkeepError("delivery_failed", {
   where: "digest route ops",
-  found: "no such secret, or an empty one",
+  found: "the secret is missing or empty",
 });
 
 function run(

@@ -108,7 +108,7 @@ describe("dispatch", () => {
       telemetry.lines.filter(({ level }) => level === "error").map(({ fields }) => fields),
     ).toEqual([{ cluster: "a", code: "InternalError" }]);
     await expect(run(["a", "b"], ["a", "b"])).rejects.toThrow(
-      "none of 2 messages was taken (InternalError)",
+      "the queue accepted none of 2 messages (InternalError)",
     );
   });
 });

@@ -101,7 +101,7 @@ describe("a restore by the function", () => {
       },
       "another cluster",
     ],
-    ["copies of another cluster", { from: "old" }, "backups of old, to be written to prod"],
+    ["copies of another cluster", { from: "old" }, "no restore of backups of old to prod"],
     [
       "a pair the other way round",
       { from: "old", pairs: [{ from: "prod", to: "old" }] },
@@ -115,7 +115,7 @@ describe("a restore by the function", () => {
     [
       "the second of a pair that nobody but an audit has met",
       { from: "old", pairs, state: byAudit },
-      "as an audit first met it",
+      "only an audit pinned",
     ],
     [
       "the second of a pair, another uid",

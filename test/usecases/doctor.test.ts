@@ -610,7 +610,7 @@ const BREAKS: readonly Break[] = [
     name: "a webhook that isn't set",
     do: ({ env }) => void delete env["HOOK"],
     line: "fail digest",
-    text: /no such environment variable/,
+    text: /environment variable is missing or empty/,
     code: 3,
   },
   {

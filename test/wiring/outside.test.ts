@@ -82,17 +82,17 @@ describe("sources", () => {
   });
 
   it.each([
-    ["env:TOKEN", {}, "nothing"],
-    ["env:TOKEN", { TOKEN: " " }, "nothing"],
-    ["env:TOKEN", { TOKEN: `${TOKEN}\nx-other: 1` }, "a text that is no token"],
+    ["env:TOKEN", {}, "missing or empty"],
+    ["env:TOKEN", { TOKEN: " " }, "missing or empty"],
+    ["env:TOKEN", { TOKEN: `${TOKEN}\nx-other: 1` }, "the text isn't a token"],
     ["file:/does/not/exist", {}, "no such file"],
-    ["file:/", {}, "a file that can't be read (EISDIR)"],
-    ["secretsmanager://certkeep/prod/sources/none", {}, "nothing"],
-    ["secretsmanager://certkeep/prod/sources/empty", {}, "nothing"],
+    ["file:/", {}, "the file is a folder"],
+    ["secretsmanager://certkeep/prod/sources/none", {}, "missing or empty"],
+    ["secretsmanager://certkeep/prod/sources/empty", {}, "missing or empty"],
     [
       "secretsmanager://certkeep/prod/sources/denied",
       {},
-      "a secret that can't be read (store_unavailable)",
+      "the secret can't be read (store_unavailable)",
     ],
   ])(
     "with the token %s of %j ask nobody, and say why without showing it",

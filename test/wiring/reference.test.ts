@@ -49,16 +49,16 @@ describe("a reference", () => {
   );
 
   it.each([
-    ["env:NONE", "no such environment variable, or nothing in it", true],
-    ["env:BLANK", "no such environment variable, or nothing in it", true],
-    ["file:FOLDER/none", "no such file", true],
-    ["file:FOLDER/there/none", "no such file", true],
-    ["file:FOLDER/blank", "an empty file", false],
-    ["file:FOLDER", "a file that can't be read (EISDIR)", false],
-    ["file:FOLDER/more", "a file of more than 1048576 bytes", false],
-    ["secretsmanager://none", "no such secret, or nothing in it", true],
-    ["secretsmanager://blank", "no such secret, or nothing in it", true],
-    ["vault://there", "an unknown kind of reference", false],
+    ["env:NONE", "the environment variable is missing or empty", true],
+    ["env:BLANK", "the environment variable is missing or empty", true],
+    ["file:FOLDER/none", "there is no such file", true],
+    ["file:FOLDER/there/none", "there is no such file", true],
+    ["file:FOLDER/blank", "the file is empty", false],
+    ["file:FOLDER", "the file is a folder", false],
+    ["file:FOLDER/more", "the file is too large", false],
+    ["secretsmanager://none", "the secret is missing or empty", true],
+    ["secretsmanager://blank", "the secret is missing or empty", true],
+    ["vault://there", "certkeep doesn't know this kind of reference", false],
   ])("%s: %s", async (reference, found, absent) => {
     expect(await read(reference)).toEqual({ ok: false, found, absent, error: null });
   });
@@ -67,7 +67,7 @@ describe("a reference", () => {
     expect(await read("file:FOLDER/most")).toMatchObject({ ok: true });
     expect(await read("secretsmanager://denied")).toEqual({
       ok: false,
-      found: "a secret that can't be read (store_unavailable)",
+      found: "the secret can't be read (store_unavailable)",
       absent: false,
       error: denied,
     });

@@ -113,12 +113,12 @@ export function webhookProblem(text: string): string | null {
   try {
     url = new URL(text);
   } catch {
-    return `${text.length} characters that are no URL`;
+    return `it isn't a URL (${text.length} characters)`;
   }
-  if (url.username !== "" || url.password !== "") return "a URL with a user in it";
+  if (url.username !== "" || url.password !== "") return "its URL has a user in it";
   const local =
     url.hostname === "127.0.0.1" || url.hostname === "localhost" || url.hostname === "[::1]";
   if (url.protocol !== "https:" && !(url.protocol === "http:" && local))
-    return "a URL that isn't https";
+    return "its URL isn't https";
   return null;
 }

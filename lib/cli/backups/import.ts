@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { composeImport } from "../../wiring/backups.ts";
-import { readNamedFile } from "../../wiring/reference.ts";
+import { readNamedFile, whyUnread } from "../../wiring/reference.ts";
 import { CertkeepError } from "../../error.ts";
 import { restoreAction } from "../../finding/action.ts";
 import { plain } from "../../plain.ts";
@@ -81,8 +81,8 @@ function placeOf(text: string): readonly [namespace: string, secret: string] {
   if (namespace !== "" && secret !== "" && rest.length === 0) return [namespace, secret];
   throw new CertkeepError("usage", {
     where: "--for",
-    found: JSON.stringify(text),
-    expected: "NAMESPACE/SECRET",
+    found: `${JSON.stringify(text)} doesn't name a Secret`,
+    todo: "Use NAMESPACE/SECRET",
   });
 }
 
@@ -92,8 +92,8 @@ async function read(io: Io, path: string): Promise<Uint8Array> {
   } catch (error) {
     throw new CertkeepError("file_unreadable", {
       where: path,
-      found: `it can't be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`,
-      expected: "a PEM file",
+      found: `it ${whyUnread(error)}`,
+      todo: "Name a PEM file",
     });
   }
 }

@@ -12,7 +12,7 @@ import { registeredDocument, registeredLines, type RegisterResult } from "../../
 import { runRegister } from "../../usecases/register.ts";
 import type { Preview } from "../../usecases/register/context.ts";
 import { composeExisting, composeRegister, refuseSharedRole } from "../../wiring/register.ts";
-import { noteTo, writeJson, writeLine, type Io } from "../io.ts";
+import { NO_TERMINAL, noteTo, writeJson, writeLine, type Io } from "../io.ts";
 import { configWorld, DOCUMENT, withCommon, worldOf } from "../options.ts";
 import {
   daysAsked,
@@ -107,9 +107,8 @@ async function register(io: Io, name: string, options: AddOptions): Promise<void
   if (options.yes !== true && !io.interactive)
     throw new CertkeepError("usage", {
       where: `certkeep clusters add ${name}`,
-      found: "this isn't a terminal, so nothing can be asked",
-      expected: "--yes",
-      todo: `To see what it would apply: certkeep clusters add ${name} --print`,
+      found: NO_TERMINAL,
+      todo: `Add --yes. To see what it would apply: certkeep clusters add ${name} --print`,
     });
   const run = await composeRegister({
     ...worldOf(io, options),

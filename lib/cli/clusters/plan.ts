@@ -81,8 +81,8 @@ export function planOf(
   if (!parts.includes("secrets") && !parts.includes("named"))
     throw new CertkeepError("usage", {
       where: "--parts",
-      found: "neither secrets nor a --secret",
-      expected: "one of the two: nothing could be read",
+      found: "certkeep could read nothing without the part secrets or a --secret",
+      todo: "Add one of the two",
     });
   return { parts, namespaces: byName ? [] : namespacesOf(options, existing, seen), secrets };
 }
@@ -104,8 +104,8 @@ function namespacesOf(
   if (pattern !== undefined)
     throw new CertkeepError("usage", {
       where: `namespace ${pattern}`,
-      found: "a pattern, which RBAC doesn't know",
-      expected: "each namespace by its name, or --all-namespaces",
+      found: "this is a pattern, and RBAC has no patterns",
+      todo: "Name each namespace, or use --all-namespaces",
     });
   return wanted;
 }
@@ -123,9 +123,8 @@ export function kindOf(
   if (kind === "certificate" || kind === "kubeconfig")
     throw new CertkeepError("usage", {
       where: "--credential",
-      found: "none",
-      expected: `the new credential, since this registration is of the kind ${kind}`,
-      todo: `Or let certkeep make a token: --days ${DEFAULT_DAYS}`,
+      found: `a registration of the kind ${kind} needs the new credential`,
+      todo: `Name its file, or let certkeep make a token: --days ${DEFAULT_DAYS}`,
     });
   return kind;
 }
@@ -137,8 +136,8 @@ export function eksOf(options: AddOptions, existing: Existing, kind: AccessKind)
   if (eks == null || role === undefined)
     throw new CertkeepError("usage", {
       where: "--eks",
-      found: "no cluster or no role",
-      expected: "--eks with the cluster's ARN, and --role with the ARN of a role that reads",
+      found: "the cluster or the role is missing",
+      todo: "Use --eks with the cluster's ARN, and --role with the ARN of a role that reads",
     });
   return {
     cluster: eks.cluster,

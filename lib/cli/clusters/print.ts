@@ -41,8 +41,8 @@ export function printManifest(
   if (options.credential !== undefined)
     throw new CertkeepError("usage", {
       where: "--print",
-      found: "--credential as well",
-      expected: "a credential that certkeep makes: only the server knows the user of a credential",
+      found: "only the server knows the user of a --credential, so certkeep can't print its RBAC",
+      todo: "Leave out --credential: certkeep then makes one",
     });
   const plan = planOf(options, existing);
   const kind = kindOf(options, existing, null);
@@ -86,17 +86,17 @@ export function printManifest(
 }
 
 /** A store that a pod of the cluster reaches. @throws CertkeepError usage */
-function outside(where: string, url: string | null, form: RegExp, expected: string): string {
+function outside(where: string, url: string | null, form: RegExp, todo: string): string {
   const wrong =
     url === null
-      ? "nothing"
+      ? "it is missing"
       : url.startsWith("file:")
-        ? "a folder of this machine, which the cluster can't reach"
+        ? "it is a folder of this machine, which the cluster can't reach"
         : form.test(url)
           ? null
-          : "a URL of an unknown kind of store";
+          : "it is the URL of an unknown kind of store";
   if (wrong === null && url !== null) return url;
-  throw new CertkeepError("usage", { where, found: wrong ?? "nothing", expected });
+  throw new CertkeepError("usage", { where, found: wrong ?? "it is missing", todo });
 }
 
 type InsideConfig = Pick<Config, "recipients" | "stores" | "aws">;
@@ -106,21 +106,20 @@ function storesOf(options: AddOptions, { stores }: InsideConfig) {
     "--backups",
     options.backups ?? stores.backups,
     BACKUP_STORE,
-    "a store outside the cluster, such as s3://BUCKET/backups",
+    "Name a store outside the cluster, such as s3://BUCKET/backups",
   );
   const state = outside(
     "--state",
     options.state ?? stores.state,
     STATE_STORE,
-    "a store outside the cluster, such as s3://BUCKET/state",
+    "Name a store outside the cluster, such as s3://BUCKET/state",
   );
   if (backups.startsWith("secretsmanager:"))
     throw new CertkeepError("usage", {
       where: "--backups",
       found:
-        "backups in Secrets Manager, where listing can't be narrowed: a pod of one cluster " +
-        "could list the names of all clusters",
-      expected: "S3, where a role for one cluster's prefix can be made",
+        "in Secrets Manager, a pod of one cluster could list the names of all clusters, since " +
+        "AWS can't restrict listing there",
       todo: "Store this cluster's backups in a bucket: --backups s3://BUCKET/backups",
     });
   return { backups, state };
@@ -138,14 +137,13 @@ export function printInside(
   if (role !== null && !ROLE_ARN.test(role))
     throw new CertkeepError("usage", {
       where: "--role",
-      found: "no ARN of an IAM role",
-      expected: "arn:aws:iam::ACCOUNT:role/NAME",
+      found: "it isn't the ARN of an IAM role",
+      todo: "Use arn:aws:iam::ACCOUNT:role/NAME",
     });
   if (config.recipients.length === 0)
     throw new CertkeepError("usage", {
       where: "recipients",
-      found: "none in certkeep.yaml",
-      expected: "the recipients that can decrypt backups",
+      found: "certkeep.yaml names none, so nothing can be encrypted",
       todo: "Run: certkeep init",
     });
   const stores = storesOf(options, config);

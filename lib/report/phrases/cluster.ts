@@ -156,10 +156,7 @@ export const CLUSTER_PHRASES: Phrases<Codes> = {
     when:
       "What answers under a cluster's name isn't the pinned cluster: another uid of " +
       "kube-system, another CA, or a uid that can't be read.",
-    seen: ({ params }) => {
-      const { found, expected } = mismatchText(params);
-      return say`${params.title}: ${found}; expected ${expected}.`;
-    },
+    seen: ({ params }) => say`${params.title}: ${mismatchText(params)}.`,
     leadsTo: "Nothing is audited or restored there until you decide.",
     advice:
       "If the cluster was rebuilt or its CA was renewed, confirm it; otherwise fix the " +

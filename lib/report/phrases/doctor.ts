@@ -172,10 +172,8 @@ const CLUSTER = {
   not_registered: () =>
     "Not registered: certkeep uses your own credential. Add --with restore to allow restores too",
   leads_to: ({ cluster }) => `This context leads to cluster ${cluster}`,
-  not_pinned: ({ differs }) => {
-    const { found, expected } = mismatchText(differs);
-    return `${found}; expected ${expected}. certkeep neither audits nor restores it meanwhile`;
-  },
+  not_pinned: ({ differs }) =>
+    `${mismatchText(differs)}. certkeep neither audits nor restores it meanwhile`,
   uid_unread: () => "Can't read namespace kube-system: only CA and address identify the cluster",
   not_recorded: () => "Not pinned yet: the first audit pins it",
   recorded: () => "Same cluster as pinned",
@@ -207,7 +205,7 @@ const CLUSTER = {
   no_restoring: () => "No restoring credential, so a restore from here is refused",
   one_credential: () => "Restores use the reading credential, so an attacked audit could write",
   restore_accepted: () => "The restoring credential is accepted",
-  restore_not_pinned: ({ differs }) => `A restore would refuse: ${mismatchText(differs).found}`,
+  restore_not_pinned: ({ differs }) => `A restore would refuse: ${mismatchText(differs)}`,
 } satisfies Partial<Phrases>;
 
 type Phrases = {

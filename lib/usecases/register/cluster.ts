@@ -162,16 +162,15 @@ async function judgeIdentity(
       );
     return false;
   }
-  const { found, expected } = mismatchText(differs);
+  const differing = mismatchText(differs);
   if (differs.kind !== "another") {
-    ports.note(`cluster ${name}: ${found}; so far: ${expected}. It is pinned as it is now`);
+    ports.note(`cluster ${name}: ${differing}. It is pinned as it is now`);
     return false;
   }
   if (request.rebuilt) return true;
   throw new CertkeepError("usage", {
     where: `cluster ${name}`,
-    found: `the name is another cluster's: ${found}`,
-    expected,
+    found: `the name is another cluster's: ${differing}`,
     todo:
       `Choose another name; or, if ${name} was rebuilt: ` +
       `certkeep clusters add ${name} --rebuilt`,

@@ -81,7 +81,7 @@ describe("where the configuration is", () => {
     const error = await refusal({ explicit: "x.yaml" });
     expect(error.code).toBe("config_missing");
     expect(error.message).toBe(
-      "x.yaml: there is no such file. Correct the path, or make one with: " + "certkeep init",
+      "x.yaml: there is no such file. Correct the path, or make one with: certkeep init",
     );
   });
 

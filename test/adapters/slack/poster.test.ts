@@ -209,10 +209,10 @@ describe("a webhook's URL", () => {
   it.each([
     ["https://hooks.slack.com/services/T0/B0/abc", null],
     ["http://127.0.0.1:80/services/T0/B0/abc", null],
-    ["http://hooks.slack.com/services/T0/B0/abc", "a URL that isn't https"],
-    ["https://u:p@hooks.slack.com/x", "a URL with a user in it"],
-    ["xoxb-1", "6 characters that are no URL"],
-    ["file:///etc/passwd", "a URL that isn't https"],
+    ["http://hooks.slack.com/services/T0/B0/abc", "its URL isn't https"],
+    ["https://u:p@hooks.slack.com/x", "its URL has a user in it"],
+    ["xoxb-1", "it isn't a URL (6 characters)"],
+    ["file:///etc/passwd", "its URL isn't https"],
   ])("%s", (text, problem) => {
     expect(webhookProblem(text)).toBe(problem);
   });

@@ -146,7 +146,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     [
       "a secret without a value",
       (at) => at.secret("clusters/bad", null),
-      /a secret without a value; expected a registration and its kubeconfig\. Register the cluster again: certkeep clusters add bad/,
+      /the secret has no value\. Register the cluster again: certkeep clusters add bad/,
     ],
     ["no JSON", (at) => at.secret("clusters/bad", "canary: {"), /the secret isn't JSON/],
     [
@@ -250,7 +250,7 @@ describe.skipIf(lacksTools("moto_server"))("the registry", () => {
     );
     expect(error).toMatchObject({
       code: "usage",
-      message: expect.stringContaining("65536 at most"),
+      message: expect.stringContaining("more than a secret holds (65536 bytes)"),
     });
     expect(await at.registry.names()).toEqual([]);
   });
