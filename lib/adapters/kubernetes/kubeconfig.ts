@@ -199,7 +199,7 @@ export async function loadKubeconfig(
     const config = await readKubeconfig(resolve(file), options.known);
     if (config !== null) configs.push(config);
     else if (explicit.length > 0)
-      throw invalid(printable(file, 300), "the file doesn't exist", "Correct the path");
+      throw invalid(printable(file, 300), "there is no such file", "Correct the path");
   }
   if (configs.length > 0) return merge(configs);
   if (named.length > 0)
