@@ -221,8 +221,8 @@ const CASES: Readonly<Record<string, Partial<PlanView>>> = {
       row(
         reports,
         "refused",
-        "prod is registered to be read: it has no restoring credential, and the reading one may " +
-          "not create Secrets in namespace tailscale. Add one:\n" +
+        "prod is registered to be read: it has no restoring credential, and the reading one has " +
+          "no permission to create Secrets in namespace tailscale. Add one:\n" +
           "certkeep clusters add prod --with restore",
       ),
     ],

@@ -408,7 +408,7 @@ describe("one plain message for", () => {
       "a token without rights",
       { denied: ({ resource }: Question) => resource === "secrets" },
       {},
-      /the reading credential: it may not list secrets in namespace shop; get secrets in namespace shop; expected.*Nothing was registered/,
+      /the reading credential: it has no permission to list secrets in namespace shop; get secrets in namespace shop; expected.*Nothing was registered/,
     ],
     [
       "a credential that can do too much",

@@ -38,8 +38,8 @@ describe("a plan asks first what its credential may do", () => {
       const report = await restore(world, { names: [NAME], mode }, reading);
       expect(outcomes(report)).toEqual([`${NAME} restore refused secret_absent`]);
       expect(report.items[0]?.message).toBe(
-        "prod is registered to be read: it has no restoring credential, and the reading one may " +
-          "not create secrets in namespace shop. Add one:\n" +
+        "prod is registered to be read: it has no restoring credential, and the reading one has " +
+          "no permission to create secrets in namespace shop. Add one:\n" +
           "certkeep clusters add prod --with restore",
       );
       expect(restoreExit(report, false)).toBe(3);
@@ -95,7 +95,9 @@ describe("the way on", () => {
 
   it("of a person's own credential is a manifest for that person", () => {
     const text = told(null, question("create", "secrets", "shop"));
-    expect(text).toContain("Your credential may not create secrets in namespace shop.");
+    expect(text).toContain(
+      "Your credential has no permission to create secrets in namespace shop.",
+    );
     expect(text).toContain('name: "jane"');
   });
 });

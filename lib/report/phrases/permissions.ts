@@ -115,15 +115,15 @@ export function deniedText(
   if (registration === null) {
     const manifests = denied.map((question) => grantManifest({ ...question, user }));
     const lines = manifests.filter((manifest) => manifest !== null).join("\n---\n");
-    const head = `Your credential may not ${what}.`;
+    const head = `Your credential has no permission to ${what}.`;
     return lines === "" ? head : `${head} This grants it, with kubectl apply -f -:\n${lines}`;
   }
   const parts = partsFor(denied).filter((part) => !registration.parts.includes(part));
   const command = commandOf(allowRestores(cluster, registration.kind, parts));
   const reason = registration.isApart
-    ? `The restoring credential may not ${what}.`
+    ? `The restoring credential has no permission to ${what}.`
     : `${cluster} is registered to be read: it has no restoring credential, and the reading ` +
-      `one may not ${what}.`;
+      `one has no permission to ${what}.`;
   const todo = registration.isApart ? "Repair its permissions" : "Add one";
   return command === null ? reason : `${reason} ${todo}:\n${command}`;
 }

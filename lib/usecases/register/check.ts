@@ -96,7 +96,7 @@ export async function checkCredential(
   if (essential.length > 0) {
     throw new CertkeepError("cluster_forbidden", {
       where,
-      found: `it may not ${list(essential.map(questionText))}`,
+      found: `it has no permission to ${list(essential.map(questionText))}`,
       expected: "the permissions of the manifest",
       todo:
         "Nothing was registered. Have an administrator apply it: certkeep clusters add " +
