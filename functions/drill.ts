@@ -1,8 +1,8 @@
 /**
  * Lambda, weekly: tests the backups. With an identity it opens each one and prunes old ones;
  * without, it compares digests, prunes by what audits recorded, and reports when a person last
- * opened them, since only that shows that a restore would work. What can't be used is counted for an
- * alarm.
+ * opened them, since only that shows that a restore would work. What can't be used is counted for
+ * an alarm.
  */
 import { parseMs, parseMsOrNull } from "../lib/certificate/time.ts";
 import type { StateStore } from "../lib/ports/stores.ts";

@@ -172,7 +172,9 @@ function refuseFailed({ cluster, items }: RestoreReport): void {
   throw new CertkeepError("restore_failed", {
     where: `cluster ${cluster}`,
     found: `${failed.length} of ${items.length} certificates couldn't be restored`,
-    todo: "Fix what the lines below say, then invoke it again with the same event: it does what is left",
+    todo:
+      "Fix what the lines below say, then invoke it again with the same event: it does what is " +
+      "left",
     lines: failed.map(({ item, message }) => `${item.title}: ${message ?? "unknown"}`),
   });
 }

@@ -99,7 +99,8 @@ export function refuseUnknown(names: readonly string[]): void {
     if ((NAMES as readonly string[]).includes(name)) continue;
     const near = meant(name, NAMES);
     throw mistake(
-      `parameter ${JSON.stringify(name)} doesn't exist. Use one of ${NAMES.join(", ")}.${near === null ? "" : ` Did you mean ${near}?`}`,
+      `parameter ${JSON.stringify(name)} doesn't exist. Use one of ${NAMES.join(", ")}.` +
+        (near === null ? "" : ` Did you mean ${near}?`),
     );
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What the framework leaves to do: refuses misspelt parameters, a certkeep.yaml with mistakes and
- * stores other than the standing stack's before anything is made, leaves out for `invoke local` what
- * only CloudFormation knows, and prints after `deploy` and `info` what comes next.
+ * stores other than the standing stack's before anything is made, leaves out for `invoke local`
+ * what only CloudFormation knows, and prints after `deploy` and `info` what comes next.
  */
 "use strict";
 
@@ -37,8 +37,8 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
     const stack = aws.naming.getStackName();
     const template = await templateOf(stack, await aws.getAwsSdkV3Config()).catch((error) => {
       throw refuse(
-        `stack ${stack}: can't read what is deployed (cloudformation:GetTemplate: ${error.name}). ` +
-          "Check your AWS credentials and their permissions.",
+        `stack ${stack}: can't read what is deployed (cloudformation:GetTemplate: ` +
+          `${error.name}). Check your AWS credentials and their permissions.`,
       );
     });
     const { environment } = serverless.service.custom.certkeep;

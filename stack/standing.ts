@@ -60,10 +60,10 @@ export function refusedSwitch(
   }
   if (next.backups === standing.backups || isMeant(next.backups, config)) return null;
   return (
-    `stack ${stack}: its backups are in ${shown(standing.backups)}, and this deployment would use ` +
-    `${shown(next.backups)}, so that restores find none of them. ` +
-    `${set(`backups: ${/^\w+/.exec(standing.backups)?.[0] ?? ""}`)}. To move them instead, see "Which store" in ` +
-    "docs/aws.md."
+    `stack ${stack}: its backups are in ${shown(standing.backups)}, and this deployment would ` +
+    `use ${shown(next.backups)}, so that restores find none of them. ` +
+    `${set(`backups: ${/^\w+/.exec(standing.backups)?.[0] ?? ""}`)}. To move them instead, see ` +
+    '"Which store" in docs/aws.md.'
   );
 }
 

@@ -4,7 +4,8 @@
  *
  * Rules: a critical finding is reported at once, and again each day until it is over; all others
  * once a day. Without news there is no digest, except one a week, so that silence means something.
- * The first one waits for the first audit of each cluster, but not for long. A clock that was set back delays nothing.
+ * The first one waits for the first audit of each cluster, but not for long. A clock that was set
+ * back delays nothing.
  */
 import { SEVERITIES, type Severity } from "../finding/codes.ts";
 import { type Finding, sortFindings } from "../finding/finding.ts";
@@ -108,7 +109,7 @@ function isFirst(record: RouteRecord | null): boolean {
   return record === null || record.postMs === 0;
 }
 
-/** Whether the first digest still waits for the first audit of a cluster; nothing critical waits. */
+/** Whether the first digest waits for the first audit of a cluster; nothing critical waits. */
 function isAwaited(
   { record, nowMs }: DigestInput,
   summaries: readonly ClusterSummary[],

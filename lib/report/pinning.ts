@@ -94,7 +94,9 @@ export function refusalParts(cluster: string, refusal: Refusal): ErrorParts {
     case "no_pair":
       return {
         where,
-        found: `the deployed certkeep.yaml allows no restore of backups of ${refusal.from} to ${cluster}`,
+        found:
+          `the deployed certkeep.yaml allows no restore of backups of ${refusal.from} to ` +
+          cluster,
         todo:
           `Add { from: ${refusal.from}, to: ${cluster} } to restores: and deploy; or restore ` +
           `from the command line, with your own identity: ${byHand(refusal.from)}`,

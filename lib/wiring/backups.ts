@@ -14,7 +14,7 @@ import { portsOf, type RunWorld } from "./world.ts";
 
 export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<DrillPorts> {
   const deployed = world.deployed === true;
-  // On AWS a registration is one secret with the cluster's credential, which a drill has no use for.
+  // On AWS a registration is one secret with the credential, which a drill has no use for.
   const settings = await composeSettings(deployed ? { ...world, reach: [] } : world);
   const ports = portsOf(settings, world);
   return {

@@ -65,7 +65,9 @@ async function logSearch(
     new CertkeepError("config_invalid", {
       where: `sources.transparency.token: ${token}`,
       found: read.found,
-      todo: "Put an API token of Cert Spotter there. certkeep doesn't ask certificate logs until then",
+      todo:
+        "Put an API token of Cert Spotter there. certkeep doesn't ask certificate logs until " +
+        "then",
     }).message,
   );
   return {

@@ -104,7 +104,8 @@ const MAX_NAMED_BYTES = 256 * 1024 * 1024;
 const SILENT_MS = 10 * 60_000;
 
 /**
- * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO that no program writes to)
+ * @throws an error with a `code` of the system, or EFBIG or ENODATA (a FIFO that no program writes
+ * to)
  */
 export async function readNamedFile(path: string): Promise<Uint8Array> {
   return utf8Of(await readFileAtMost(path, MAX_NAMED_BYTES, { silentMs: SILENT_MS }));

@@ -67,7 +67,9 @@ export async function composeExisting(world: World, name: string) {
     throw new CertkeepError("usage", {
       where: "certkeep clusters",
       found: `${NO_CLUSTER_NAME}: ${plain(name.slice(0, 80))}`,
-      todo: "Use at most 63 small letters, digits and -, beginning and ending with a letter or digit",
+      todo:
+        "Use at most 63 small letters, digits and -, beginning and ending with a letter or " +
+        "digit",
     });
   const settings = await composeSettings(world);
   const registrations = await openRegistrations(settings, world.env);

@@ -51,7 +51,7 @@ export function portsOf({ config, stores }: ComposedSettings, world: RunWorld) {
   };
 }
 
-/** The configuration that offered commands have to name: as it was named, or where it's published. */
+/** The configuration that offered commands name: as it was named, or where it's published. */
 export function viaOfConfig(
   { configWord = null, deployed, env }: Pick<World, "configWord" | "deployed" | "env">,
   { stores }: Config,

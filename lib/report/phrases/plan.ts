@@ -164,7 +164,8 @@ const DETAILS: {
   secrets: ({ names }) => names.join(", "),
   device: ({ name, isToCome, domain }) =>
     `it is ${name ?? "unknown"}${isToCome ? " (not started yet)" : ""}, the certificate is for ` +
-    `${domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart the proxy`,
+    `${domain ?? "unknown"}. Remove or rename the old machine in the tailnet, then restart ` +
+    "the proxy",
   same_name: () => "its operator creates it under the same name",
   parent: parentText,
 };

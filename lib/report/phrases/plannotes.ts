@@ -1,6 +1,6 @@
 /**
- * Notes on an item of a plan (revocation and restarts among them), and the warnings that come before
- * a plan.
+ * Notes on an item of a plan (revocation and restarts among them), and the warnings that come
+ * before a plan.
  */
 import { formatMs } from "../../certificate/time.ts";
 import type { Note, PlanWarning } from "../../restoreplan/objection.ts";
@@ -39,7 +39,8 @@ const NOTES: {
   secret_renamed: ({ from, to }) =>
     `the proxy was recreated: the certificate goes from Secret ${from} to its new Secret ${to}`,
   certmanager_other_place: ({ name }) =>
-    `cert-manager at the new place orders a new certificate unless its Certificate has the name ${name}`,
+    "cert-manager at the new place orders a new certificate unless its Certificate has the name " +
+    name,
   certmanager_ordered: ({ name }) =>
     `its Certificate ${name} exists, so cert-manager has probably ordered a new one already: it ` +
     "does so within seconds of the loss. Scale cert-manager down before you restore many",

@@ -1,7 +1,8 @@
 /**
  * A message as Slack's Block Kit, and the text for notifications. Pure.
  *
- * The worst notices are shown whole, the others counted. Invariant, for any message: at most 50 blocks, 3,000 characters a section, about 10,000 in all.
+ * The worst notices are shown whole, the others counted. Invariant, for any message: at most 50
+ * blocks, 3,000 characters a section, about 10,000 in all.
  */
 import type { ContextBlock, MrkdwnElement, SectionBlock } from "@slack/types";
 import type { Message, Notice } from "../digest/message.ts";
