@@ -86,7 +86,8 @@ describe("a context whose server has prod's uid and another CA", () => {
     expect(evil.get("tailscale", DOMAIN)).toBeNull();
     expect(await states()).toEqual(before);
     const doctor = await certkeep("doctor", "evil");
-    expect(doctor.out).toContain("certkeep restore evil --rebuilt --all --apply");
+    expect(doctor.out).toContain("certkeep clusters add evil --context evil");
+    expect(doctor.out).not.toContain("certkeep restore");
   });
 
   it("is the cluster once a person runs the offered command; then the old one isn't", async () => {

@@ -5,7 +5,7 @@
 import { formatMsOrNull, parseMs } from "../../certificate/time.ts";
 import { clusterNameFor } from "../../config/settings.ts";
 import { isCertkeepError, type CertkeepError } from "../../error.ts";
-import { type Action, allowRestores, pinAction, registerAgain } from "../../finding/action.ts";
+import { type Action, allowRestores, confirmAction, registerAgain } from "../../finding/action.ts";
 import { credentialLevel } from "../../finding/credential.ts";
 import { STALE_MS } from "../../finding/reach.ts";
 import { excessOf, parseRules } from "../../rbac/excess.ts";
@@ -187,12 +187,12 @@ class ClusterCheck {
     state: StateDocument | null,
     differs: NotPinned | null,
   ): void {
-    const { name, registered } = this.#cluster;
+    const { name, registered, named } = this.#cluster;
     if (differs !== null) {
       // Without a registration only a person can grant the permission, as the line says.
       const isForPerson = differs.kind === "uid" && !registered;
-      const action = isForPerson ? null : pinAction(name, registered, differs.kind);
-      this.#put("identity", "fail", { seen: "not_pinned", differs }, action);
+      const confirm = named ? confirmAction(name, registered, differs.kind) : this.#registerFirst();
+      this.#put("identity", "fail", { seen: "not_pinned", differs }, isForPerson ? null : confirm);
     } else if (seen.uid === null)
       this.#put("identity", "warn", { seen: "uid_unread" }, this.#repair);
     else
