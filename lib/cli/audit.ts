@@ -13,7 +13,7 @@ import { plain } from "../plain.ts";
 import { auditAll, isIncomplete, type AuditedTarget, type AuditReport } from "../usecases/audit.ts";
 import { AUDIT_SCHEMA, auditDocument } from "../usecases/audit/document.ts";
 import { viaOfWorld } from "../wiring/world.ts";
-import { log, logRequests, tell, writeLine, type Io } from "./io.ts";
+import { log, tell, writeLine, type Io } from "./io.ts";
 import {
   failsOn,
   pageOf,
@@ -161,7 +161,6 @@ function endAudit(io: Io, report: AuditReport, options: CommonOptions): void {
       if (!isSaid) writeLine(io.stderr, `certkeep: ${fullStop(plain(part.message))}`);
       if (Object.hasOwn(ERROR_CODES, part.code)) io.exit(ERROR_CODES[part.code as ErrorCode]);
     }
-    logRequests(io, title, stats.requests);
     log(io, `cluster ${title}: ${stats.valuesRead} Secrets read, state ${state.cluster}`);
   }
   const findings = report.clusters.flatMap((cluster) => cluster.findings);

@@ -43,6 +43,8 @@ export interface Io {
 export interface Output {
   /** When the command began, where `-v` logs what it reads; `null`: it doesn't. */
   logSinceMs: number | null;
+  /** Requests to each cluster so far, by kind. */
+  readonly requests: Map<string, Record<string, number>>;
   wide: boolean;
   /** A JSON text as YAML; `null`: documents are JSON. */
   yaml: ((json: string) => string) | null;
@@ -89,15 +91,20 @@ export function log(io: Io, line: string): void {
   writeLine(io.stderr, `certkeep: ${seconds} s: ${plain(line)}`);
 }
 
-export function logRequests(
-  io: Io,
-  title: string,
-  requests: Readonly<Record<string, number>>,
-): void {
-  const kinds = Object.entries(requests).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const total = kinds.reduce((sum, [, n]) => sum + n, 0);
-  const each = kinds.map(([kind, n]) => `${kind.replaceAll("_", " ")} ${n}`).join(", ");
-  log(io, `cluster ${title}: ${total} requests${each === "" ? "" : ` (${each})`}`);
+export function countRequest({ output }: Io, cluster: string, kind: string): void {
+  const kinds = output.requests.get(cluster) ?? {};
+  kinds[kind] = (kinds[kind] ?? 0) + 1;
+  output.requests.set(cluster, kinds);
+}
+
+/** With `-v`: how many requests went to each cluster, failed ones included. */
+export function logRequests(io: Io): void {
+  for (const [cluster, requests] of io.output.requests) {
+    const kinds = Object.entries(requests).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const total = kinds.reduce((sum, [, n]) => sum + n, 0);
+    const each = kinds.map(([kind, n]) => `${kind.replaceAll("_", " ")} ${n}`).join(", ");
+    log(io, `cluster ${cluster}: ${total} ${total === 1 ? "request" : "requests"} (${each})`);
+  }
 }
 
 export function noteTo(io: Io): (message: string) => void {

@@ -11,7 +11,7 @@ import type { Progress } from "../ports/runtime.ts";
 import { cut, PLAIN, type Style } from "../report/text.ts";
 import type { ConfigWorld } from "../wiring/config.ts";
 import type { ContextRef, RunWorld } from "../wiring/world.ts";
-import { log, overwrite, showConfig, writeJson, writeLine, type Io } from "./io.ts";
+import { countRequest, log, overwrite, showConfig, writeJson, writeLine, type Io } from "./io.ts";
 
 export interface CommonOptions {
   readonly config?: string;
@@ -144,6 +144,7 @@ export function configWorld(io: Io, options: Pick<CommonOptions, "config">): Con
       if (io.output.logSinceMs !== null) showConfig(io);
     },
     onUse: (line) => log(io, line),
+    onRequest: (cluster, kind) => countRequest(io, cluster, kind),
   };
 }
 

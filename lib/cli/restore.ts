@@ -14,7 +14,7 @@ import {
   type RestoreReport,
   type RestoreRequest,
 } from "../usecases/restore/context.ts";
-import { logRequests, type Io } from "./io.ts";
+import type { Io } from "./io.ts";
 import {
   IDENTITY,
   parseAt,
@@ -175,7 +175,6 @@ async function restore(io: Io, cluster: string, names: string[], options: Option
       report = await runRestore(target, requestOf(cluster, names, options), ports);
     } finally {
       world.progress.done();
-      logRequests(io, target.title, target.reader.stats().requests);
       await target.reader.close();
       await target.writer.close();
       await target.access?.self.close();

@@ -1,7 +1,7 @@
 /** The command `certkeep`: names its commands, ends with their exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { CertkeepError, internalError, isCertkeepError } from "../error.ts";
-import { log, tell, write, type ExitCode, type Io } from "./io.ts";
+import { log, logRequests, tell, write, type ExitCode, type Io } from "./io.ts";
 import { VERSION } from "../version.ts";
 
 const PRECEDENCE: readonly ExitCode[] = [0, 1, 3, 2];
@@ -132,7 +132,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
   const io: Io = {
     ...world,
     inUse: { file: null, shown: false },
-    output: { logSinceMs: null, wide: false, yaml: null },
+    output: { logSinceMs: null, requests: new Map(), wide: false, yaml: null },
     exit: (next) => {
       if (PRECEDENCE.indexOf(next) > PRECEDENCE.indexOf(code)) code = next;
     },
@@ -159,7 +159,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
     (await import("./options.ts")).applyOutput(io, command),
   );
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(args, { from: "user" }).finally(() => logRequests(io));
     log(io, "done");
   } catch (error) {
     if (error instanceof CommanderError) {

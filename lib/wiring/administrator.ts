@@ -9,7 +9,7 @@ import type { Bearer } from "../rbac/table.ts";
 import type { RegisterPorts } from "../usecases/register/context.ts";
 import { readState } from "../usecases/states.ts";
 import { askProvider } from "../adapters/kubernetes/identityprovider.ts";
-import { refuseInsecure } from "./connect.ts";
+import { counted, refuseInsecure } from "./connect.ts";
 import { homeOf, pathOf } from "./path.ts";
 import type { ComposedSettings } from "./settings.ts";
 import type { RunWorld } from "./world.ts";
@@ -63,7 +63,7 @@ export async function administrator(
 export async function adminConnection(world: RegisterWorld): Promise<Connection> {
   const { context = null, kubeconfig = null } = world.contextRef ?? {};
   const own = kubeconfig ?? (context === null ? world.brought.read : null);
-  return loadConnection({
+  const connection = await loadConnection({
     ...(own === null ? {} : { files: [pathOf(own, world)] }),
     ...(context === null ? {} : { context }),
     environment: world.env,
@@ -71,6 +71,7 @@ export async function adminConnection(world: RegisterWorld): Promise<Connection>
     nowMs: world.nowMs,
     askProvider,
   });
+  return counted(connection, world.name, world);
 }
 
 /**

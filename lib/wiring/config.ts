@@ -45,6 +45,8 @@ export interface ConfigWorld {
   readonly onConfig?: (file: string | null) => void;
   /** Hears what else is used and read: places and counts, never a secret. */
   readonly onUse?: (line: string) => void;
+  /** Hears of each request to a cluster's API server. */
+  readonly onRequest?: (cluster: string, kind: string) => void;
 }
 
 /**

@@ -82,7 +82,10 @@ export function contextSettings(
   return { ...defaults, name: context ?? "", context, kubeconfig: namedKubeconfig(world) };
 }
 
-type ConnectWorld = Pick<RunWorld, "env" | "nowMs" | "deployed" | "onUse" | "askProvider">;
+type ConnectWorld = Pick<
+  RunWorld,
+  "env" | "nowMs" | "deployed" | "onUse" | "onRequest" | "askProvider"
+>;
 
 export type ConnectSettings = Pick<
   ClusterEntry,
@@ -102,7 +105,7 @@ export async function connectCluster(
   const { nowMs } = world;
   // Only a person's own kubeconfig may run programs, or ask a provider for tokens.
   const isOwn = !registered && world.deployed !== true;
-  const connection =
+  const opened =
     kubeconfig !== null && isSecretReference(kubeconfig)
       ? await connect(
           parseKubeconfig(
@@ -123,14 +126,25 @@ export async function connectCluster(
           allowExec: isOwn,
           ...(isOwn && world.askProvider !== undefined ? { askProvider: world.askProvider } : {}),
         });
+  const title = settings.name === "" ? opened.title : settings.name;
+  const connection = counted(opened, title, world);
   world.onUse?.(
-    `cluster ${settings.name === "" ? connection.title : settings.name}: ` +
+    `cluster ${title}: ` +
       `${connection.server.origin}, context ${connection.title} of ${connection.source}`,
   );
   if (registered) refuseInsecure(connection, settings.name);
   return settings.eks === null
     ? connection
     : asRole(connection, settings.eks, purpose, settings.name, world);
+}
+
+/** The same connection, whose requests are counted as those of `cluster`. */
+export function counted(
+  connection: Connection,
+  cluster: string,
+  { onRequest }: Pick<ConnectWorld, "onRequest">,
+): Connection {
+  return { ...connection, onRequest: (kind) => onRequest?.(cluster, kind) };
 }
 
 /** The same connection as the IAM role that reads or restores. */

@@ -37,7 +37,7 @@ import {
 } from "./administrator.ts";
 import { awsWorld } from "./aws.ts";
 import { ownTexts } from "./config.ts";
-import { asRole, connectCluster, refuseInsecure } from "./connect.ts";
+import { asRole, connectCluster, counted, refuseInsecure } from "./connect.ts";
 import { realTimer } from "../adapters/timer.ts";
 import { composeSettings, type ComposedSettings, type World } from "./settings.ts";
 import type { RunWorld } from "./world.ts";
@@ -200,7 +200,8 @@ async function openCredential(
     null,
     { environment: world.env, nowMs: world.nowMs, allowExec: false },
   );
-  const connection = eks === null ? bare : asRole(bare, eks, bearer, world.name, world);
+  const own = counted(bare, world.name, world);
+  const connection = eks === null ? own : asRole(own, eks, bearer, world.name, world);
   const self = createSelfAccess(connection);
   const reader = createClusterReader(connection);
   return {

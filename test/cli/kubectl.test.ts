@@ -318,4 +318,35 @@ describe("-v", () => {
     expect(err).not.toMatch(/token|PRIVATE KEY|AGE-SECRET/);
     expect((await certkeep("audit", "here")).err).toBe("");
   });
+
+  it.each([
+    { args: ["audit", "here"], cluster: "here" },
+    { args: ["doctor", "here"], cluster: "here" },
+    { args: ["restore", "here", "--all", "--create-namespace"], cluster: "here" },
+    { args: ["restore", "here", "other.example.com"], cluster: "here", fails: true },
+    // This server has no RBAC, so both fail.
+    {
+      args: ["clusters", "add", "lab", "--context", "here", "--yes"],
+      cluster: "lab",
+      fails: true,
+    },
+    {
+      args: ["clusters", "remove", "prod", "--revoke", "--context", "here"],
+      cluster: "prod",
+      fails: true,
+    },
+    { args: ["explain", DOMAIN], cluster: null },
+    { args: ["report"], cluster: null },
+    { args: ["drill"], cluster: null },
+  ])("counts every request of certkeep $args", async ({ args, cluster, fails = false }) => {
+    await certkeep("audit", "here");
+    world.sandbox.forgetRequests();
+    const { code, err } = await certkeep(...args, "-v");
+    expect([code > 1, err.includes("internal error")]).toEqual([fails, false]);
+    const counted = [...err.matchAll(/: cluster (\S+): (\d+) requests? \(/g)];
+    expect(counted.map(([, title, total]) => [title, Number(total)])).toEqual(
+      world.sandbox.requests.length === 0 ? [] : [[cluster, world.sandbox.requests.length]],
+    );
+    expect(world.sandbox.requests.length > 0).toBe(cluster !== null);
+  });
 });

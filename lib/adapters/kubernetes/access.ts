@@ -35,6 +35,7 @@ async function review(
       body: JSON.stringify({ apiVersion: `${group}/${version}`, kind, spec }),
       headers,
       repeatable: true,
+      kind: "access",
     },
   );
   return fieldsOf<ReviewStatus>(status);

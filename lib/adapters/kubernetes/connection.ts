@@ -55,6 +55,8 @@ export interface Connection {
    * other to be had.
    */
   forget(): boolean;
+  /** Hears what each attempt of a request counts as. */
+  readonly onRequest?: (kind: string) => void;
 }
 
 /** What a connection has where nothing else is said of it. */

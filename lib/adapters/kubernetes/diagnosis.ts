@@ -154,16 +154,9 @@ function parseEvent(value: unknown, namespace: string): EventFacts | null {
 
 class KubernetesDiagnosis implements ClusterDiagnosis {
   readonly #http;
-  readonly #requests: Record<string, number> = {};
 
   constructor(connection: Connection, options: HttpOptions) {
     this.#http = new HttpClient(connection, { ...PATIENCE, ...options });
-  }
-
-  #count(kind: string) {
-    return () => {
-      this.#requests[kind] = (this.#requests[kind] ?? 0) + 1;
-    };
   }
 
   async #list<T>(
@@ -178,7 +171,7 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
       { verb: "list", resource, namespace },
       {
         path: `${namespacePath(namespace)}/${resource}?${query}`,
-        onAttempt: this.#count(resource),
+        kind: resource,
         signal,
       },
     );
@@ -212,7 +205,7 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
       accept: "text/plain, */*",
       maxBodyBytes: limitBytes,
       keepPartial: true,
-      onAttempt: this.#count("logs"),
+      kind: "logs",
       signal,
     });
     // 400: it hasn't started, or there is no previous one; 404: the pod is gone.
@@ -254,7 +247,7 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
         body: JSON.stringify(review),
         repeatable: true,
         maxBodyBytes: MAX_REVIEW_BYTES,
-        onAttempt: this.#count("access"),
+        kind: "access",
         signal,
       },
     );
@@ -275,7 +268,7 @@ class KubernetesDiagnosis implements ClusterDiagnosis {
   readonly listEvents: ClusterDiagnosis["listEvents"] = (namespace, fieldSelector, signal) =>
     this.#list("events", namespace, { fieldSelector }, parseEvent, signal);
 
-  readonly requests: ClusterDiagnosis["requests"] = () => ({ ...this.#requests });
+  readonly requests: ClusterDiagnosis["requests"] = () => ({ ...this.#http.requests });
 
   readonly close: ClusterDiagnosis["close"] = async () => this.#http.close();
 }

@@ -22,7 +22,7 @@ import {
   whereOf,
 } from "./connection.ts";
 import { type Action, answerInvalid, BodyTooLarge, statusError } from "./failure.ts";
-import { Timeout, isPassing, networkError } from "./networkfailure.ts";
+import { Timeout, isBusy, isPassing, networkError } from "./networkfailure.ts";
 import { isLoopback } from "../proxy.ts";
 import { fieldsOf, type Untrusted } from "../../untrusted.ts";
 
@@ -70,8 +70,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Whether sending it twice is harmless; default: for GET alone. */
   readonly repeatable?: boolean;
-  /** Called for each attempt. */
-  readonly onAttempt?: () => void;
+  /** What each attempt counts as; default: the method. */
+  readonly kind?: string;
 }
 
 export interface HttpAnswer {
@@ -190,12 +190,10 @@ function deadlineError(connection: Connection, signal: AbortSignal): CertkeepErr
   });
 }
 
-function isBusy(status: number): boolean {
-  return status === 429 || (status >= 500 && status !== 501 && status !== 505);
-}
-
 export class HttpClient {
   readonly connection: Connection;
+  /** Attempts so far, by kind. */
+  readonly requests: Record<string, number> = {};
   readonly #options: HttpOptions;
   readonly #attempts: number;
   readonly #gate: LimitFunction;
@@ -301,7 +299,9 @@ export class HttpClient {
       headers["content-type"] = request.contentType ?? "application/json";
       headers["content-length"] = String(Buffer.byteLength(request.body));
     }
-    request.onAttempt?.();
+    const kind = request.kind ?? (request.method ?? "GET").toLowerCase();
+    this.requests[kind] = (this.requests[kind] ?? 0) + 1;
+    this.connection.onRequest?.(kind);
     return attemptOnce({
       connection: this.connection,
       agent: this.#agentFor(credentials.clientPair, connectTimeoutMs),

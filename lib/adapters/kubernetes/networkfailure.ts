@@ -88,6 +88,11 @@ export function isPassing(error: unknown): boolean {
   return code !== "ENOTFOUND" && code in NETWORK_WORDS;
 }
 
+/** Whether trying again after this status could help. */
+export function isBusy(status: number): boolean {
+  return status === 429 || (status >= 500 && status !== 501 && status !== 505);
+}
+
 /** What kept a request from being answered at all, in words. */
 export function networkError(connection: Connection, error: unknown): CertkeepError {
   if (error instanceof CertkeepError) return error;

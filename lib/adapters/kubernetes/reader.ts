@@ -90,7 +90,6 @@ class KubernetesReader implements ClusterReader {
   readonly #limitHeap = createHeapLimits();
   readonly #maxLimit;
   readonly #pageBytes;
-  readonly #requests: Record<string, number> = {};
   readonly #unreadable: string[] = [];
   #unreadableMore = 0;
   #valuesRead = 0;
@@ -107,12 +106,6 @@ class KubernetesReader implements ClusterReader {
   #received(bytes: number, items: number): void {
     this.#limitHeap();
     this.#collector(bytes, items);
-  }
-
-  #count(kind: string) {
-    return () => {
-      this.#requests[kind] = (this.#requests[kind] ?? 0) + 1;
-    };
   }
 
   #take<T>(page: Page<T> | null): Page<T> {
@@ -141,7 +134,7 @@ class KubernetesReader implements ClusterReader {
           path: `${secretsPath(scope.namespace)}?${listQuery(scope, limit, token)}${form.query}`,
           accept: form.accept,
           signal,
-          onAttempt: this.#count(form.count),
+          kind: form.count,
         }),
       parse: (answer) => this.#take(parse(this.#http.json(answer))),
       failure: (answer) => {
@@ -161,7 +154,7 @@ class KubernetesReader implements ClusterReader {
   }
 
   #get(kind: string, path: string, accept: string): Promise<HttpAnswer> {
-    return this.#http.send({ path, accept, onAttempt: this.#count(kind) });
+    return this.#http.send({ path, accept, kind });
   }
 
   /** Whether a 404 is the API saying that this very object isn't there. */
@@ -281,7 +274,7 @@ class KubernetesReader implements ClusterReader {
   readonly presence: ClusterReader["presence"] = (ref) => this.#presence(ref, "other");
 
   readonly stats: ClusterReader["stats"] = () => ({
-    requests: { ...this.#requests },
+    requests: { ...this.#http.requests },
     valuesRead: this.#valuesRead,
     unfilteredFullListings: this.#unfilteredFullListings,
     unreadable:
