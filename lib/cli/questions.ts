@@ -5,7 +5,7 @@
 import { confirm, isCancel, multiselect, password, select, text } from "@clack/prompts";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fromHome, homeOf, shortPath } from "../wiring/path.ts";
-import { CertkeepError } from "../error.ts";
+import { CertkeepError, type ErrorParts } from "../error.ts";
 import { plain } from "../plain.ts";
 import type { ApprovalQuestion } from "../wiring/config.ts";
 import type { InitQuestions } from "../usecases/init.ts";
@@ -28,8 +28,13 @@ export function createQuestions(
     ...initQuestions(io, streams),
     ...cloudQuestions(streams),
     async passphrase(where) {
-      const message = `Passphrase of ${plain(shortPath(where, home))}`;
-      return answered(await password({ ...streams, message }));
+      const shown = plain(shortPath(where, home));
+      const answer = await password({ ...streams, message: `Passphrase of ${shown}` });
+      return answered(answer, {
+        where: shown,
+        found: "no passphrase was given",
+        todo: "Nothing was changed; run it again at any time",
+      });
     },
   };
 }
@@ -78,7 +83,7 @@ function initQuestions(io: Io, streams: Streams): InitQuestions {
           ...streams,
           message:
             `${shown(file)} names no recipients, so nothing is backed up. Add ${recipient} to ` +
-            "it? All else stays as it is.",
+            "it? Nothing else in it changes.",
         }),
       );
     },
@@ -96,9 +101,8 @@ async function askIdentityPlace(suggested: string, io: Io, streams: Streams): Pr
       ...streams,
       ...usual,
       message:
-        "Where should the identity be saved? It opens every backup; choose a path outside " +
-        "any git " +
-        "work tree",
+        "Where should the identity be saved? It decrypts every backup; choose a path outside " +
+        "any git work tree",
       validate: (value) =>
         suggested === "" && (value ?? "").trim() === "" ? "Name a file" : undefined,
     }),
@@ -114,7 +118,8 @@ function cloudQuestions(streams: Streams): CloudQuestions {
         await password({
           ...streams,
           message:
-            "URL of the Slack webhook that digests are posted to (it is not shown; empty: later)",
+            "URL of the Slack webhook that digests are posted to (typing is hidden; leave it " +
+            "empty to set it later)",
           validate: (value) => {
             const given = (value ?? "").trim();
             const problem = given === "" ? null : check(given);
@@ -130,8 +135,8 @@ function cloudQuestions(streams: Streams): CloudQuestions {
           ...streams,
           initialValue: false,
           message:
-            "Put the identity, which opens every backup, into Secrets Manager too, for " +
-            "restores and drills by functions? Without it both run from your machine.",
+            "Store the identity in Secrets Manager too, so that functions can restore and " +
+            "drill? It decrypts every backup. Without it there, both run from your machine.",
         }),
       );
     },
@@ -166,12 +171,13 @@ export async function askApproval(
   return !isCancel(answer) && answer;
 }
 
-function answered<T>(answer: T): Exclude<T, symbol> {
-  if (isCancel(answer))
-    throw new CertkeepError("usage", {
-      where: "certkeep init",
-      found: "cancelled",
-      todo: "Nothing was replaced; run it again at any time",
-    });
+const INIT_CANCELLED: ErrorParts = {
+  where: "certkeep init",
+  found: "cancelled",
+  todo: "Nothing was replaced; run it again at any time",
+};
+
+function answered<T>(answer: T, cancelled = INIT_CANCELLED): Exclude<T, symbol> {
+  if (isCancel(answer)) throw new CertkeepError("usage", cancelled);
   return answer as Exclude<T, symbol>;
 }
