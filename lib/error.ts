@@ -2,7 +2,7 @@
  * The project's own error: broken infrastructure or unusable input, told plainly.
  *
  * What is wrong with a certificate is a finding, never an exception. A message names the place,
- * what was found there, what was expected and what to do. It never carries a foreign error object:
+ * what happened there and what to do. It never carries a foreign error object:
  * those of Kubernetes and AWS hold request bodies and headers, Secrets included.
  */
 import { plain } from "./plain.ts";
@@ -48,15 +48,15 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What an error tells: each part is a plain clause, without a full stop at its end. */
+/** What an error says: each part is a plain sentence, without a full stop at its end. */
 export interface ErrorParts {
   /**
    * File, cluster or store, and the place in it: `certkeep.yaml:3:5`, `cluster prod, namespace
    * tailscale`.
    */
   readonly where: string;
+  /** What happened. */
   readonly found: string;
-  readonly expected?: string | undefined;
   /** What the person can do; a command where there is one. */
   readonly todo?: string | undefined;
   /**
@@ -68,11 +68,10 @@ export interface ErrorParts {
   readonly answered?: boolean | undefined;
 }
 
-function plainParts({ where, found, expected, todo, lines, answered }: ErrorParts): ErrorParts {
+function plainParts({ where, found, todo, lines, answered }: ErrorParts): ErrorParts {
   return {
     where: plain(where),
     found: plain(found),
-    ...(expected === undefined ? {} : { expected: plain(expected) }),
     ...(todo === undefined ? {} : { todo: plain(todo) }),
     ...(lines === undefined ? {} : { lines: lines.map(plain) }),
     ...(answered === undefined ? {} : { answered }),
@@ -89,7 +88,6 @@ export class CertkeepError extends Error {
     super(
       [
         `${parts.where}: ${parts.found}`,
-        parts.expected === undefined ? "" : `; expected ${parts.expected}`,
         parts.todo === undefined ? "" : `. ${parts.todo}`,
         ...(parts.lines ?? []).map((line) => `\n${line}`),
       ].join(""),

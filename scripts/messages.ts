@@ -86,7 +86,7 @@ function isImported(name: string, text: string): boolean {
   return new RegExp(`^import [^;]*\\b${name}\\b[^;]* from `, "mu").test(text);
 }
 
-const PARTS = ["where", "found", "expected", "todo", "message"] as const;
+const PARTS = ["where", "found", "todo", "message"] as const;
 
 /** The parts of an error's text; `null`: the object is no error's. */
 function partsOf(node: ObjectExpression, source: string): string | null {
@@ -97,11 +97,10 @@ function partsOf(node: ObjectExpression, source: string): string | null {
     else parts.set(property.key.name, textOf(property.value, source));
   }
   if (!parts.has("found") && !(parts.has("message") && parts.has("code"))) return null;
-  const [where, found, expected, todo, message] = PARTS.map((part) => parts.get(part));
+  const [where, found, todo, message] = PARTS.map((part) => parts.get(part));
   return (
     (where === undefined ? "" : `${where}: `) +
     (found ?? message ?? "") +
-    (expected === undefined ? "" : `; expected ${expected}`) +
     (todo === undefined ? "" : `. ${todo}`)
   );
 }

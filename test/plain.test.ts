@@ -65,7 +65,6 @@ describe("the escape", () => {
         const error = new CertkeepError("usage", {
           where: text,
           found: text,
-          expected: text,
           todo: text,
           lines: [text, text],
         });

@@ -88,7 +88,7 @@ export function parseDocument(text: string): ParsedDocument {
   if (typeof format !== "number" || !Number.isInteger(format) || format < 1)
     return failed("not_a_copy", "format", describe(format), ours);
   if (format > BACKUP_FORMAT) {
-    const found = `format ${format}, which a newer certkeep wrote`;
+    const found = `format ${format} of a newer certkeep`;
     return failed("format_newer", "format", found, ours);
   }
   const header = parseHeader(ownValue(object, "header"));

@@ -82,7 +82,7 @@ export function parseMs(text: string): number {
   const ms = parseMsOrNull(text);
   if (ms === null) {
     throw new RangeError(
-      `"${text.slice(0, 64)}" is not an instant; expected RFC 3339 with an offset, such as ` +
+      `"${text.slice(0, 64)}" isn't a time of RFC 3339 with an offset, such as ` +
         "2026-01-02T03:04:05.5Z",
     );
   }

@@ -2,6 +2,7 @@
 import { parseMs } from "../certificate/time.ts";
 import { Command } from "commander";
 import { composeSettings } from "../wiring/settings.ts";
+import { problemText } from "../report/phrases/plan.ts";
 import { count, span, tableLines } from "../report/text.ts";
 import { pick } from "../pick.ts";
 import { plain } from "../plain.ts";
@@ -143,9 +144,7 @@ function verifyText(copies: readonly ListedCopy[]): string {
   const unrecorded = copies.filter((copy) => copy.record === "unrecorded").length;
   const lines = bad.map(({ key, problem }) => {
     const why =
-      problem === null
-        ? "its digest isn't the one that an audit recorded"
-        : `${problem.place}: ${problem.found} instead of ${problem.expected}`;
+      problem === null ? "its digest isn't the one that an audit recorded" : problemText(problem);
     return plain(`${key}: ${why}`);
   });
   const counts = [

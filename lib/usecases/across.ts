@@ -21,7 +21,13 @@ import {
   transparencyName,
 } from "../state/transparency.ts";
 import type { AuditPorts, JudgeKit } from "./audit/context.ts";
-import { type LoadedTransparency, loadTransparency, readState, stateKeysIn } from "./states.ts";
+import {
+  DAMAGED_STATE,
+  type LoadedTransparency,
+  loadTransparency,
+  readState,
+  stateKeysIn,
+} from "./states.ts";
 
 export type AcrossPorts = Pick<AuditPorts, "states" | "clock" | "wall" | "overrides"> & {
   readonly kit: Pick<JudgeKit, "issuers">;
@@ -134,7 +140,7 @@ function loggedPart(
 function invalidInstant({ url }: StateStore, key: string): CertkeepError {
   return new CertkeepError("state_damaged", {
     where: `${url}, state of ${key}`,
-    found: "an instant that is none",
-    expected: "RFC 3339",
+    found: "a time in it isn't RFC 3339",
+    todo: DAMAGED_STATE,
   });
 }

@@ -126,7 +126,7 @@ function problemOf({ parts }: CertkeepError, own: boolean, key: string): CopyPro
     // Whoever shows it names the backup; a folder above it may be what is wrong.
     place: parts.where.endsWith(key) ? "the backup" : parts.where,
     found: parts.found,
-    expected: parts.expected ?? "a readable backup",
+    expected: "a readable backup",
   };
 }
 

@@ -95,8 +95,8 @@ class Explainer {
       if (plan !== null)
         throw new CertkeepError("usage", {
           where: "--plan",
-          found: `the cluster ${plain(name)}`,
-          expected: "a host name, or a registered domain such as a tailnet",
+          found: `${plain(name)} is a cluster`,
+          todo: "Name a host, or a registered domain such as a tailnet",
         });
       return this.#ofClusters(clusters);
     }

@@ -108,8 +108,7 @@ export async function runInit(places: InitPlaces, ports: InitPorts): Promise<Ini
   if ((await ports.files.create(path, config, "public")) === "exists") {
     throw new CertkeepError("usage", {
       where: path,
-      found: "a file that appeared in the meantime",
-      expected: "none",
+      found: "the file appeared in the meantime",
       todo: "Run certkeep init again: it completes what is there",
     });
   }
@@ -127,8 +126,8 @@ async function chooseConfig(places: InitPlaces, ports: InitPorts): Promise<strin
   if (first === undefined)
     throw new CertkeepError("usage", {
       where: "certkeep init",
-      found: "no place for a configuration",
-      expected: "--config FILE",
+      found: "there is no place for a configuration",
+      todo: "Add --config FILE",
     });
   return ports.questions === null || places.configs.length === 1
     ? first
@@ -167,8 +166,8 @@ async function chooseContexts(
   if (unknown !== undefined)
     throw new CertkeepError("context_unknown", {
       where: "--context",
-      found: `no context ${unknown} in your kubeconfig`,
-      expected: `one of: ${choices.map(({ name }) => name).join(", ")}`,
+      found: `your kubeconfig has no context ${unknown}`,
+      todo: `Name one of: ${choices.map(({ name }) => name).join(", ")}`,
     });
   if (contexts !== null) return [...new Set(contexts)];
   return choices.length === 0 || ports.questions === null ? [] : ports.questions.contexts(choices);
@@ -185,7 +184,7 @@ async function completeConfig(
   if (!parsed.ok) {
     throw new CertkeepError("config_invalid", {
       where: path,
-      found: "a configuration with mistakes, so nothing was changed",
+      found: "it has mistakes, so nothing was changed",
       lines: parsed.problems.map((problem) => `  ${problemLine(problem)}`),
     });
   }
@@ -195,8 +194,7 @@ async function completeConfig(
     if (named.length > 0)
       throw new CertkeepError("usage", {
         where: path,
-        found: `clusters: ${named.map(({ name }) => name).join(", ")}`,
-        expected: "none, for --context to name them",
+        found: `--context can't add to its clusters: ${named.map(({ name }) => name).join(", ")}`,
         todo: "Add the cluster there, with context:",
       });
     const clusters = await chooseClusters(places, ports);
@@ -248,9 +246,8 @@ async function replaceText(
     where: path,
     found:
       after === null
-        ? "a file that clusters can't be added to safely"
-        : "a file that changed in the meantime",
-    expected: after === null ? "settings, one a line" : "the same as before",
+        ? "clusters can't be added to it safely, as its settings aren't one a line"
+        : "the file changed in the meantime",
     todo: after === null ? "Name them there, under clusters:" : "Run certkeep init again",
   });
 }

@@ -122,7 +122,7 @@ async function keepWebhook(
     throw new CertkeepError("usage", {
       where: "the webhook",
       found: problem,
-      expected: "the URL of a Slack webhook",
+      todo: "Give the URL of a Slack webhook",
     });
   return (await ports.secrets.create(name, url.trim(), "Slack webhook of certkeep's digest")) ===
     "created"
@@ -145,9 +145,10 @@ async function keepIdentity(
   if (path === null || text === null || !init.opens) {
     throw new CertkeepError("identity_invalid", {
       where: path ?? "certkeep init --aws",
-      found: "no identity here that decrypts backups for the current recipients",
-      expected: "the one whose recipient certkeep.yaml names",
-      todo: "Name its place: certkeep init --aws --identity FILE",
+      found: "no identity here decrypts backups for the current recipients",
+      todo:
+        "Name the file of the identity whose recipient certkeep.yaml names: certkeep init --aws " +
+        "--identity FILE",
     });
   }
   const lines = text
@@ -157,9 +158,10 @@ async function keepIdentity(
   if (lines.length === 0)
     throw new CertkeepError("identity_invalid", {
       where: path,
-      found: "an identity behind a passphrase, which no function can type",
-      expected: "one without",
-      todo: "Leave it with you: restores and drills then run from your machine",
+      found: "its identity is behind a passphrase, which no function can type",
+      todo:
+        "Use one without a passphrase, or leave the identity on your machine: restores and " +
+        "drills then run from there",
     });
   return (await ports.secrets.create(
     name,
@@ -195,8 +197,7 @@ async function complete(
   if ((await ports.files.replace(path, text, after)) === "replaced") return "updated";
   throw new CertkeepError("usage", {
     where: path,
-    found: "a file that changed in the meantime",
-    expected: "the same as before",
+    found: "the file changed in the meantime",
     todo: "Run certkeep init --aws again",
   });
 }

@@ -55,9 +55,10 @@ export async function moveCopies(
   if (from.url === to.url)
     throw new CertkeepError("usage", {
       where: "--from",
-      found: `${from.url}, which is where backups are stored now`,
-      expected: "the store to move them from",
-      todo: "Name the new store under stores.backups in certkeep.yaml first",
+      found: `backups are stored in ${from.url} already`,
+      todo:
+        "First name the new store under stores.backups in certkeep.yaml; --from names the store " +
+        "to move them from",
     });
   const listing = await listCopies(from);
   const keys = listing.places.filter((place) => isMeantBy(patterns, place)).map(({ key }) => key);

@@ -7,7 +7,7 @@
  * without a name belong to whoever has its identity (lib/restoreplan/copyrule.ts).
  */
 import { formatMs } from "../certificate/time.ts";
-import { CertkeepError, orError } from "../error.ts";
+import { CHANGED_MEANWHILE, CertkeepError, orError } from "../error.ts";
 import type { StateStore } from "../ports/stores.ts";
 import { predecessorName, succeed } from "../restoreplan/successor.ts";
 import { emptyState, formatState, type StateDocument } from "../state/document.ts";
@@ -102,7 +102,7 @@ export async function pinByPerson(
   }
   throw new CertkeepError("state_conflict", {
     where: `${states.url}/${stateName(cluster)}`,
-    found: "other writers, each time",
+    found: `${CHANGED_MEANWHILE}, each time`,
     todo: "Run it again",
   });
 }

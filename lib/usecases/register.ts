@@ -14,7 +14,7 @@ import type { StateDocument } from "../state/document.ts";
 import { formatMs, formatMsOrNull } from "../certificate/time.ts";
 import { parseRegistration } from "../config/parse.ts";
 import { registrationText } from "../config/registered.ts";
-import { CertkeepError } from "../error.ts";
+import { CHANGED_MEANWHILE, CertkeepError } from "../error.ts";
 import type { ObjectName } from "../ports/cluster.ts";
 import type { NextRegistration, StoredRegistration } from "../ports/registry.ts";
 import type { CheckedCredential, RegisterResult } from "../report/clusters.ts";
@@ -102,7 +102,7 @@ async function removeConfigured(name: string, { configured, note }: RegisterPort
   else
     throw new CertkeepError("state_conflict", {
       where: configured.file,
-      found: "a change by another process",
+      found: CHANGED_MEANWHILE,
       todo: `Take the entry ${name} out of it: the cluster is registered now`,
     });
 }
@@ -184,8 +184,8 @@ function uidOf({ made }: Credentials, name: string, ports: RegisterPorts): strin
   const uid = uids.has(null) ? null : ([...uids][0] ?? null);
   if (uid === null)
     ports.note(
-      `cluster ${name}: its credentials may not read the namespace kube-system, so its CA and ` +
-        "its address alone tell which cluster it is",
+      `cluster ${name}: its credentials have no permission to read the namespace ` +
+        "kube-system, so its CA and its address alone tell which cluster it is",
     );
   return uid;
 }
@@ -218,9 +218,8 @@ async function writeRegistration(
     if (rendered !== null && parseRegistration(rendered, "").ok) return rendered;
     throw new CertkeepError("config_invalid", {
       where,
-      found: "a registration that can't be completed as it is written",
-      expected: "settings, one a line",
-      todo: "Fix it, or remove it, and run this again",
+      found: "the registration can't be completed as it is written",
+      todo: "Write one setting a line, or remove the registration, and run this again",
     });
   };
   const textOf = (bearer: Bearer): string | null =>
@@ -229,8 +228,7 @@ async function writeRegistration(
   if ((await ports.registrations.write(name, before, { credentials, text })) === "written") return;
   throw new CertkeepError("state_conflict", {
     where,
-    found:
-      before === null ? "a registration that another process made" : "a change by another process",
+    found: before === null ? "another process made this registration" : CHANGED_MEANWHILE,
     todo: "It was left as it is. Check it, then run this again",
   });
 }

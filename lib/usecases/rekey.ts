@@ -110,8 +110,7 @@ async function rekeyCluster(
   if (recipients.length === 0)
     throw new CertkeepError("usage", {
       where: `cluster ${cluster}`,
-      found: "no recipients in the configuration",
-      expected: "recipients to encrypt its backups for",
+      found: "the configuration names no recipients to encrypt its backups for",
       todo: "Name them under recipients: in certkeep.yaml",
     });
   const state = await readState(ports.states, cluster);

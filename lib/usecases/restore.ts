@@ -86,8 +86,8 @@ async function restoreFrom(
   ) {
     throw new CertkeepError("usage", {
       where: "--as",
-      found: `${chosen.choices.length} certificates`,
-      expected: "one, since they can't all go to one place",
+      found: `${chosen.choices.length} certificates can't all go to one place`,
+      todo: "Name one of them",
     });
   }
   const wanted = await openChoices(chosen, source, request, ports, createRevocationAsker(ports));
@@ -151,8 +151,8 @@ function checkRequest(request: RestoreRequest): void {
   ) {
     throw new CertkeepError("usage", {
       where: "certkeep restore",
-      found: "nothing to restore",
-      expected: "names of certificates or Secrets, --namespace, or --all",
+      found: "it names nothing to restore",
+      todo: "Name certificates or Secrets, or use --namespace or --all",
     });
   }
 }

@@ -3,7 +3,7 @@
  * never overwritten.
  */
 import pLimit from "p-limit";
-import { CertkeepError, isCertkeepError, orError } from "../error.ts";
+import { CHANGED_MEANWHILE, CertkeepError, isCertkeepError, orError } from "../error.ts";
 import {
   identityKey,
   isUnnamed,
@@ -76,8 +76,9 @@ async function loadDocument<T>(
   const { newer, place, found, expected } = parsed;
   throw new CertkeepError(newer ? "state_format_newer" : "state_damaged", {
     where: `${states.url}/${name}, ${place}`,
-    found,
-    expected,
+    found: newer
+      ? `it has ${found}, and this version reads ${expected}`
+      : `it isn't ${expected} (${found})`,
     todo: newer ? "Update certkeep: a newer version wrote it" : kind.todo.damaged,
   });
 }
@@ -103,11 +104,15 @@ async function saveDocument<T>(
 function conflict({ url }: StateStore, name: string, tries: number, todo: string): CertkeepError {
   return new CertkeepError("state_conflict", {
     where: `${url}/${name}`,
-    found: `other writers, ${tries} times in a row`,
-    expected: "no other writer",
+    found: `${CHANGED_MEANWHILE}, ${tries} times in a row`,
     todo,
   });
 }
+
+/** What to do about a damaged state. */
+export const DAMAGED_STATE =
+  "Nothing was written. Replace it with an older revision, or move it away: the next audit " +
+  "then starts fresh and finds the backups again";
 
 const STATE: MergedKind<StateDocument> = {
   parse: (text) => {
@@ -117,9 +122,7 @@ const STATE: MergedKind<StateDocument> = {
   format: formatState,
   merge: mergeStates,
   todo: {
-    damaged:
-      "Nothing was written. Replace it with an older revision, or move it away: the next audit " +
-      "then starts fresh and finds the backups again",
+    damaged: DAMAGED_STATE,
     conflict: "Run it again",
   },
 };
@@ -155,7 +158,7 @@ function transparencyOf(domain: string): MergedKind<TransparencyDocument> {
     parse: (text) => {
       const parsed = parseTransparency(text);
       if (parsed.ok) return { ok: true, value: { ...parsed.document, domain } };
-      const expected = parsed.newer ? "format 1" : "what certificate logs told of a domain";
+      const expected = parsed.newer ? "format 1" : "a record of certificate logs";
       return { ...parsed, expected };
     },
     format: formatTransparency,

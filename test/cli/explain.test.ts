@@ -209,7 +209,7 @@ describe("certkeep explain", () => {
     [["explain", DOMAIN, "--plan", "0"], /Expected a whole number from 1 to 10000/],
     [["explain", DOMAIN, "--plan", "1e9"], /Expected a whole number from 1 to 10000/],
     [["explain", DOMAIN, "--at", "soon"], /Expected an RFC 3339 instant/],
-    [["explain", "prod", "--plan", "3"], /expected a host name, or a registered domain/],
+    [["explain", "prod", "--plan", "3"], /prod is a cluster\. Name a host, or a registered domain/],
   ])("ends %j with 2 and one plain message", async (args, message) => {
     await issue(2);
     const { code, out, err } = await certkeep(...args);

@@ -130,7 +130,7 @@ describe("certkeep restore", () => {
     expect(command.slice(0, 6)).toEqual(["restore", DOMAIN, ...given]);
     expect((await certkeep(command)).out).toContain("Restored 1 of 1; read back and verified.");
     expect((await certkeep(["restore", "nothing.example", ...given])).err).toMatch(
-      /^certkeep: cluster prod: nothing known of nothing\.example;/m,
+      /^certkeep: cluster prod: no match for nothing\.example\. Name a domain/m,
     );
   });
 
@@ -236,7 +236,7 @@ describe("certkeep restore", () => {
       "a version that nothing has",
       ["restore", "prod", "--version", "0123456789ab"],
       2,
-      /cluster prod: nothing known of 0123456789ab/,
+      /cluster prod: no match for 0123456789ab/,
     ],
     [
       "a domain without its cluster",

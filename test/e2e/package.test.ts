@@ -156,7 +156,7 @@ describe("the packed package, installed elsewhere", () => {
     expect(pretend).toMatchObject({
       code: 2,
       stdout: "",
-      stderr: expect.stringContaining("this is Node.js 22.18.9; expected 22.19 or newer"),
+      stderr: expect.stringContaining("this is Node.js 22.18.9, and certkeep needs 22.19 or newer"),
     });
 
     // And where this machine has an old one, that one.
@@ -172,7 +172,7 @@ describe("the packed package, installed elsewhere", () => {
         code: 2,
         stdout: "",
         stderr: expect.stringContaining(
-          `this is Node.js ${version.slice(1)}; expected 22.19 or newer`,
+          `this is Node.js ${version.slice(1)}, and certkeep needs 22.19 or newer`,
         ),
       });
     }

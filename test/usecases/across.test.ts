@@ -519,7 +519,7 @@ describe("explain", () => {
     await replaced("prod", [HOUR_MS]);
     await expect(explain("shp.tail1a2b3.ts.net")).rejects.toThrow(`Did you mean ${DOMAIN}?`);
     await expect(explain("prod", 3)).rejects.toThrow(
-      "expected a host name, or a registered domain",
+      "prod is a cluster. Name a host, or a registered domain",
     );
   });
 

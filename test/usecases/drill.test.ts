@@ -409,7 +409,7 @@ describe("a standby", () => {
         "discard a certificate of another origin",
       );
       await expect(give(pair.certificatePem, other.keyPem)).rejects.toThrow(
-        "a key that doesn't match",
+        "the key can't be used: the private key doesn't match the certificate",
       );
       await expect(give(other.certificatePem, other.keyPem)).rejects.toThrow("expired");
       await expect(give("nothing", pair.keyPem)).rejects.toThrow("can't be read");

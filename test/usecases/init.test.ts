@@ -60,7 +60,6 @@ function world(
           throw new CertkeepError("identity_invalid", {
             where: path,
             found: "comments only",
-            expected: "an identity",
           });
         return found;
       },

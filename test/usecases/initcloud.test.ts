@@ -143,7 +143,7 @@ describe("init --aws", () => {
 
   it.each<[string, string | null, Partial<InitResult>, RegExp]>([
     ["isn't here", null, { identity: null, opens: false }, /no identity here/],
-    ["opens nothing of what is sealed", null, { opens: false }, /no identity here that decrypts/],
+    ["opens nothing of what is sealed", null, { opens: false }, /no identity here decrypts/],
     [
       "has a passphrase",
       "-----BEGIN AGE ENCRYPTED FILE-----\ncanary\n-----END AGE ENCRYPTED FILE-----\n",

@@ -110,7 +110,7 @@ describe("what a tired person mixes up", () => {
         ([, { secret }]) => secret === "other",
       )?.[0] ?? "";
     await expect(restore(world, { names: ["a.example.com"], version })).rejects.toThrow(
-      "nothing known of a.example.com",
+      "no match for a.example.com",
     );
     expect(outcomes(await restore(world, { names: ["b.example.com"], version }))).toEqual([
       "b.example.com keep kept already_there",

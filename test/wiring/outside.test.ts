@@ -29,7 +29,6 @@ const secrets: SecretValues = {
       throw new CertkeepError("store_unavailable", {
         where: name,
         found: `AccessDeniedException ${TOKEN}`,
-        expected: "its value",
       });
     return SECRETS[name] ?? null;
   },

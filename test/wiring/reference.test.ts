@@ -13,7 +13,6 @@ const VALUE = "s3cret";
 const denied = new CertkeepError("store_unavailable", {
   where: "x",
   found: "AccessDeniedException",
-  expected: "its value",
 });
 const secrets = {
   read: async (name: string) => {

@@ -80,8 +80,11 @@ export function itemTitle({ kind, title }: Pick<PlanItem, "kind" | "title">): st
   return kind === "account-key" ? "ACME account key" : title;
 }
 
-export function problemText({ place, found, expected }: CopyProblem): string {
-  return `${place}: ${found}; expected ${expected}`;
+/** A store's error is a sentence; all else is what a document holds. */
+export function problemText({ code, place, found, expected }: CopyProblem): string {
+  return code === "unreadable" || code === "unreachable"
+    ? `${place}: ${found}`
+    : `${place}: ${found} instead of ${expected}`;
 }
 
 export function whyText(why: readonly Objection[]): string {

@@ -94,8 +94,8 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
   if (bytes === null)
     throw new CertkeepError("store_damaged", {
       where,
-      found: "nothing, right after it was written",
-      expected: "the backup",
+      found: "the backup is missing right after it was written",
+      todo: "Check the store; the next audit writes it again",
     });
   const parsed = parseDocument(new TextDecoder().decode(bytes));
   const todo = "Move it away; the next audit recreates it";
@@ -103,8 +103,7 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
     const { place, found, expected } = parsed.problem;
     throw new CertkeepError("store_damaged", {
       where: `${where}, ${place}`,
-      found,
-      expected,
+      found: `it holds ${found} instead of ${expected}`,
       todo,
     });
   }
@@ -113,8 +112,7 @@ async function verify(key: string, wanted: DraftHeader, { backups }: AuditPorts)
     if (JSON.stringify(stored[field]) === JSON.stringify(wanted[field])) continue;
     throw new CertkeepError("store_damaged", {
       where: `${where}, header.${field}`,
-      found: "another backup",
-      expected: "the one that this Secret has",
+      found: "it is another backup than the one of this Secret",
       todo,
     });
   }

@@ -97,8 +97,8 @@ export class SecretPass {
         scope: `Secret ${key}`,
         code: "cluster_not_found",
         message:
-          `cluster ${target.title}: there is no Secret ${key}; expected one, as secrets: in ` +
-          "certkeep.yaml names it",
+          `cluster ${target.title}: there is no Secret ${key}. Correct secrets: in ` +
+          "certkeep.yaml, which names it",
       });
   }
 

@@ -174,8 +174,7 @@ const REMEDIES: Readonly<Record<Failure["how"], string>> = {
 function notDelivered(route: Route, { how, code }: Failure, pause: number): CertkeepError {
   return new CertkeepError("delivery_failed", {
     where: `digest route ${route.name}`,
-    found: answerText(code),
-    expected: "Slack's answer: ok",
+    found: `Slack didn't answer ok: ${answerText(code)}`,
     todo: `${REMEDIES[how]}; the next try is ${waitText(pause)}`,
   });
 }

@@ -58,11 +58,7 @@ export async function backupLines({ backups, newId }: DoctorPorts): Promise<Doct
   await backups.create(key, probe);
   const read = await backups.read(key);
   if (read === null || Buffer.compare(read, probe) !== 0)
-    throw new CertkeepError("store_damaged", {
-      where: backups.url,
-      found: "something else than was just written",
-      expected: "what was written",
-    });
+    throw notReturned(backups.url, read === null ? "nothing" : "something else");
   try {
     await backups.remove(key);
   } catch (error) {
@@ -86,11 +82,7 @@ export async function stateLines({ states, newId }: DoctorPorts): Promise<Doctor
   const written = await states.write(PROBE_NAME, text, before?.revision ?? null);
   // Another doctor was here at the same time: the store does what it should.
   if (written !== null && (await states.read(PROBE_NAME)) === null)
-    throw new CertkeepError("store_damaged", {
-      where: states.url,
-      found: "nothing, right after it was written",
-      expected: "what was written",
-    });
+    throw notReturned(states.url, "nothing");
   return [line("state", "pass", { seen: "states", url: states.url })];
 }
 
@@ -178,4 +170,12 @@ async function testLine(
   if (result.ok) return line("send-test", "pass", { seen: "test_sent", route });
   const observed = { seen: "test_failed", route, answer: result.code } as const;
   return line("send-test", "fail", observed, { code: "delivery_failed" });
+}
+
+function notReturned(where: string, returned: "nothing" | "something else"): CertkeepError {
+  return new CertkeepError("store_damaged", {
+    where,
+    found: `it returned ${returned} right after a write`,
+    todo: "Check the store, and any proxy or cache in front of it",
+  });
 }

@@ -41,24 +41,27 @@ export async function retireCopy(
   ports: RetirePorts,
 ): Promise<Retired> {
   const where = `certkeep backups retire ${prefix.slice(0, 64)}`;
-  const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
-    new CertkeepError("usage", { where, found, expected, ...(todo === undefined ? {} : { todo }) });
+  const refuse = (found: string, todo: string): CertkeepError =>
+    new CertkeepError("usage", { where, found, todo });
   if (!PREFIX.test(prefix))
-    throw refuse("no version", "8 hexadecimal digits at least", "List them: certkeep backups");
-  if (reason.trim() === "") throw refuse("no reason", "--reason TEXT");
+    throw refuse(
+      "this isn't the beginning of a version",
+      "Give at least 8 hexadecimal digits. List versions: certkeep backups",
+    );
+  if (reason.trim() === "") throw refuse("no reason is given", "Add --reason TEXT");
   const known = await recordedBackups(prefix, ports.states);
   const listing = await listCopies(ports.backups);
   const stored = listing.places.filter(({ version }) => version.startsWith(prefix));
   const versions = [...new Set([...known, ...stored].map(({ version }) => version))];
   const [version] = versions;
   if (version === undefined)
-    throw refuse("no backup of that version", "one that certkeep backups lists");
+    throw refuse("no backup has this version", "List backups: certkeep backups");
   if (versions.length > 1)
-    throw refuse(`${versions.length} backups whose version begins like this`, "more of its digits");
+    throw refuse(`${versions.length} versions begin like this`, "Give more digits");
   if (known.length === 0 && !purge)
     throw refuse(
-      "a backup that no audit recorded; it is never restored by itself",
-      "--purge, to remove it",
+      "no audit recorded this backup, so it is never restored by itself",
+      "To remove it, add --purge",
     );
   const clusters = known.map(({ cluster }) => cluster);
   // The state first: a copy that is still there must not be planned.

@@ -54,7 +54,7 @@ export async function importStandby(
   if (kept === null)
     throw new CertkeepError("store_full", {
       where: ports.backups.url,
-      found: "no space for another backup",
+      found: "it has no space for another backup",
     });
   const now = formatMs(nowMs);
   await changeState(ports.states, request.cluster, request.cluster, "", (stored) => {
@@ -69,33 +69,27 @@ export async function importStandby(
 }
 
 function refuseUseless(pair: JudgedPair, recipients: readonly string[]): void {
-  const refuse = (found: string, expected: string, todo?: string): CertkeepError =>
-    new CertkeepError("usage", {
-      where: "certkeep backups import",
-      found,
-      expected,
-      ...(todo === undefined ? {} : { todo }),
-    });
+  const refuse = (found: string, todo: string): CertkeepError =>
+    new CertkeepError("usage", { where: "certkeep backups import", found, todo });
   if (pair.sha256 === null)
-    throw refuse("a certificate that can't be read", "PEM: the certificate first, then its chain");
+    throw refuse("the certificate can't be read", "Use PEM: the certificate first, then its chain");
   if (!pair.keyFits)
     throw refuse(
-      `a key that doesn't match the certificate (${reasonText(pair.verdict.reasons)})`,
-      "its private key, PEM, without a passphrase",
+      `the key can't be used: ${reasonText(pair.verdict.reasons)}`,
+      "Use its private key, as PEM without a passphrase",
     );
   const wrong = pair.verdict.reasons.filter(
     (reason) => !ORIGIN.has(reason) && reason !== "not_yet_valid",
   );
   if (wrong.length > 0)
     throw refuse(
-      `a certificate that can't serve: ${reasonText(wrong)}`,
-      "one that is valid, or will be",
+      `the certificate can't be used: ${reasonText(wrong)}`,
+      "Use one that is valid, or will be",
     );
   if (recipients.length === 0)
     throw refuse(
-      "no recipients to encrypt it for",
-      "recipients: in certkeep.yaml",
-      "Run: certkeep init",
+      "there are no recipients to encrypt it for",
+      "Name them under recipients: in certkeep.yaml, or run: certkeep init",
     );
 }
 

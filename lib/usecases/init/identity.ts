@@ -29,8 +29,8 @@ export async function provideIdentity(places: InitPlaces, ports: InitPorts): Pro
     if (other !== null) return other;
     throw new CertkeepError("identity_invalid", {
       where: path,
-      found: "a file that appears and disappears",
-      expected: "a place of its own for the identity",
+      found: "another process creates and removes this file",
+      todo: "Name a place of its own for the identity: certkeep init --identity FILE",
     });
   }
   return { path, action: "created", recipients: [recipient] };
@@ -51,8 +51,7 @@ async function readIdentity(path: string, ports: InitPorts): Promise<Provided | 
   if (recipients.length === 0) {
     throw new CertkeepError("identity_invalid", {
       where: path,
-      found: "identities of another kind",
-      expected: "an X25519 identity, as age-keygen makes it",
+      found: "it has no X25519 identity, as age-keygen makes it",
       todo: "Name another place: certkeep init --identity FILE",
     });
   }
@@ -116,10 +115,9 @@ async function chooseIdentity(places: InitPlaces, ports: InitPorts): Promise<str
     where: worst?.path ?? "certkeep init",
     found:
       worst === undefined
-        ? "no place for the identity"
-        : `a place in the git work tree ${worst.tree}, where a commit could publish the identity`,
-    expected: "a place outside any work tree",
-    todo: "Name one: certkeep init --identity FILE",
+        ? "there is no place for the identity"
+        : `it lies in the git work tree ${worst.tree}, where a commit could publish the identity`,
+    todo: "Name a place outside any work tree: certkeep init --identity FILE",
   });
 }
 

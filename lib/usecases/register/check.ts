@@ -97,9 +97,9 @@ export async function checkCredential(
     throw new CertkeepError("cluster_forbidden", {
       where,
       found: `it has no permission to ${list(essential.map(questionText))}`,
-      expected: "the permissions of the manifest",
       todo:
-        "Nothing was registered. Have an administrator apply it: certkeep clusters add " +
+        "Nothing was registered. Have an administrator apply the manifest that grants this: " +
+        "certkeep clusters add " +
         `${choice.name} ${optionsOf(plan)} --print | kubectl apply -f -`,
     });
   }
@@ -108,9 +108,9 @@ export async function checkCredential(
     throw new CertkeepError("cluster_forbidden", {
       where,
       found: `it has more permissions than it needs: ${list(excess.map(excessText))}`,
-      expected: "only what the manifest grants",
       todo:
-        "Nothing was registered. Let certkeep make a credential (--days 365), accept this one " +
+        "Nothing was registered. Let certkeep make a credential with only what the manifest " +
+        "grants (--days 365), accept this one " +
         `(--allow-broad), or remove the binding of ${user ?? "its user"} or its groups that ` +
         "grants this. List bindings: kubectl get clusterrolebindings,rolebindings -A -o wide",
     });

@@ -77,12 +77,12 @@ function noNamespace(cluster: string, name: string, found: readonly string[]): C
   const options = found.slice(0, MAX_OFFERED).map((one) => `--namespace ${one}`);
   return new CertkeepError("usage", {
     where: `cluster ${cluster}`,
-    found: `no namespace ${name}`,
-    expected:
-      found.length === 0
-        ? "namespaces that are there: --namespace NAMESPACE, or --all-namespaces"
-        : `namespaces that are there. Certificates are in: ${options.join(" ")}`,
-    todo: `Or create it: kubectl create namespace ${name}`,
+    found: `there is no namespace ${name}`,
+    todo:
+      (found.length === 0
+        ? "Name one that exists (--namespace NAMESPACE), or use --all-namespaces"
+        : `Certificates are in: ${options.join(" ")}`) +
+      `. Or create it: kubectl create namespace ${name}`,
   });
 }
 
@@ -113,8 +113,9 @@ async function refuseNamed(
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
       found: `certkeep.yaml names this cluster already, as ${other}`,
-      expected: "the same name, so that its history and its backups stay with it",
-      todo: `Run: certkeep clusters add ${other}`,
+      todo:
+        "Use that name, so that its history and its backups stay with it: certkeep clusters add " +
+        other,
     });
   }
 }
@@ -130,9 +131,8 @@ function judgeVersion(
     throw new CertkeepError("usage", {
       where: `cluster ${request.name}`,
       found:
-        `an API server of version ${version}, which has no server-side apply and no tokens with ` +
-        "an end that can be asked for",
-      expected: `1.${OLDEST_MINOR} or later`,
+        `its API server has version ${version}, and certkeep needs 1.${OLDEST_MINOR} or later, ` +
+        "for server-side apply and for tokens of a chosen lifetime",
       todo:
         `Apply the manifest by hand (certkeep clusters add ${request.name} --print) and bring a ` +
         "credential: --credential FILE --no-apply",

@@ -58,6 +58,8 @@ export async function subjectOf(
   return { kind: "User", names };
 }
 
+const PART_LACKS = "it is missing, and the part restore needs it";
+
 /**
  * What a person has to bring is asked for before anything is applied. @throws CertkeepError usage
  */
@@ -65,21 +67,26 @@ export function refuseIncomplete(
   { name, kind, plan, eks }: RegisterRequest,
   { brought }: Pick<RegisterPorts, "brought">,
 ): void {
-  const lacks = (where: string, expected: string): CertkeepError =>
-    new CertkeepError("usage", { where, found: "none", expected });
+  const lacks = (where: string, found: string, todo: string): CertkeepError =>
+    new CertkeepError("usage", { where, found, todo });
   const restores = bearersOf(plan).includes("restore");
   if (kind === "token" || kind === "token-secret") return;
   if (kind === "eks") {
     if (restores && eks?.restoreRole === null)
-      throw lacks("--restore-role", "the ARN of an IAM role that restores, since parts ask for it");
+      throw lacks("--restore-role", PART_LACKS, "Give the ARN of an IAM role that restores");
     return;
   }
   if (brought.read === null)
-    throw lacks("--credential", `a kubeconfig of a credential that reads cluster ${name}`);
+    throw lacks(
+      "--credential",
+      "it is missing",
+      `Give a kubeconfig of a credential that reads cluster ${name}`,
+    );
   if (restores && brought.restore === null)
     throw lacks(
       "--restore-credential",
-      "a kubeconfig of the restoring credential, since the parts name restore",
+      PART_LACKS,
+      "Give a kubeconfig of the restoring credential",
     );
 }
 
@@ -143,8 +150,8 @@ export function refuseShort(
       (request.kind === "token"
         ? `, though ${request.tokenDays} days were asked for: the server caps tokens`
         : ""),
-    expected: `at least ${LEAST_TOKEN_DAYS} days, for an audit that runs by itself`,
     todo:
+      `An audit that runs by itself needs at least ${LEAST_TOKEN_DAYS} days. ` +
       "Ways that work: --eks ARN --role ARN (IAM on Amazon EKS), --credential with a client " +
       "certificate, --days never (a token that ends when its Secret is deleted; its age is " +
       "watched), or auditing from inside the cluster: --in-cluster IMAGE. For audits by hand " +
@@ -163,7 +170,7 @@ export function sameUid(
   throw new CertkeepError("usage", {
     where: `cluster ${name}`,
     found: "the credential leads to another cluster than the context",
-    expected: "one and the same",
+    todo: "Use a credential and a context of the same cluster",
   });
 }
 
@@ -186,8 +193,7 @@ export async function firstLook(
       throw new CertkeepError("cluster_unauthorized", {
         where: `cluster ${request.name}`,
         found: "EKS denied the role",
-        expected: "an access entry for it",
-        todo: "Nothing was registered. Make the entries, then run this again:",
+        todo: "Nothing was registered. Make access entries for it, then run this again:",
         lines: accessEntryCommands(request),
       });
     }

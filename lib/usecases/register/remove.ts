@@ -11,7 +11,7 @@
 import { formatMs } from "../../certificate/time.ts";
 import { LABEL } from "../../config/form.ts";
 import { meant } from "../../config/problem.ts";
-import { CertkeepError, isCertkeepError } from "../../error.ts";
+import { CHANGED_MEANWHILE, CertkeepError, isCertkeepError } from "../../error.ts";
 import type { ClusterReader, ObjectName, Registrar } from "../../ports/cluster.ts";
 import type { Registrations, StoredRegistration } from "../../ports/registry.ts";
 import type { Clock } from "../../ports/runtime.ts";
@@ -63,7 +63,7 @@ export async function runRemove(name: string, ports: RemovePorts): Promise<Remov
   if (ports.configured !== null && !(await ports.configured.remove()))
     throw new CertkeepError("state_conflict", {
       where: ports.configured.file,
-      found: "a change by another process",
+      found: CHANGED_MEANWHILE,
       todo: "Run it again",
     });
   if (found !== null) {
@@ -109,13 +109,13 @@ async function stateLeft(name: string, ports: RemovePorts): Promise<Found> {
     where: `cluster ${name}`,
     found:
       only === undefined
-        ? `no registration in ${ports.registrations.place}, and no audit recorded it`
+        ? `it has no registration in ${ports.registrations.place}, and no audit recorded it`
         : `${meantOnes.length} clusters without a registration have this name`,
-    expected:
-      only === undefined
-        ? "a cluster of `certkeep clusters` or of a report"
-        : `one of: ${meantOnes.map(({ key }) => key).join(", ")}`,
-    ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }),
+    todo:
+      (only === undefined
+        ? "Name a cluster of `certkeep clusters` or of a report"
+        : `Name one of: ${meantOnes.map(({ key }) => key).join(", ")}`) +
+      (suggestion === null ? "" : `. Did you mean ${suggestion}?`),
   });
 }
 
@@ -128,8 +128,7 @@ async function revoke(
     throw new CertkeepError("usage", {
       where: `cluster ${name}`,
       found: `the context leads to another cluster (${server})`,
-      expected: "the one that was registered",
-      todo: "Nothing was removed. Name its context: --context CTX",
+      todo: "Nothing was removed. Name the context of the registered cluster: --context CTX",
     });
   const revoked: ObjectName[] = [];
   for (const object of await registrar.find(registrationSelector(name))) {

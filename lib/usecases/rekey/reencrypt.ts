@@ -8,7 +8,7 @@ import { buildDocument } from "../../backup/draft.ts";
 import { sortedSet, type BackupRecord } from "../../backup/record.ts";
 import { formatMs } from "../../certificate/time.ts";
 import { CertkeepError, isCertkeepError } from "../../error.ts";
-import { detailText } from "../../report/phrases/plan.ts";
+import { detailText, problemText } from "../../report/phrases/plan.ts";
 import type { CopyRecord } from "../../state/document.ts";
 import { recipientsKey } from "../audit/backup.ts";
 import type { CopyReader } from "../copies.ts";
@@ -135,18 +135,17 @@ async function verify(
     new CertkeepError("store_damaged", {
       where: `${ports.backups.url}/${key}`,
       found,
-      expected: "the new version of the backup",
       todo: "Move it away and run this again; the old version stays",
     });
   const parsed = (await backups.read(key))?.parsed ?? null;
-  if (parsed === null) throw refuse("nothing, right after it was written");
-  if (!parsed.ok) throw refuse(parsed.problem.found);
+  if (parsed === null) throw refuse("the new version is missing right after it was written");
+  if (!parsed.ok) throw refuse(`the new version is damaged (${problemText(parsed.problem)})`);
   const { digest } = parsed.document.header;
-  if (made !== null && digest !== made) throw refuse("another backup than was written");
+  if (made !== null && digest !== made) throw refuse("it isn't the version that was written");
   const proven = recipients.some((recipient) => ports.opener.recipients.includes(recipient));
-  if (!proven && made === null) throw refuse("an earlier backup that this identity can't decrypt");
+  if (!proven && made === null)
+    throw refuse("it is an earlier version that this identity can't decrypt");
   const opened = proven ? await open(key, version, null, context) : null;
-  if (opened?.ok === false)
-    throw refuse(`a backup that doesn't decrypt as expected (${opened.unusable.code})`);
+  if (opened?.ok === false) throw refuse(`the new version can't be used (${opened.unusable.code})`);
   return { digest, proven };
 }

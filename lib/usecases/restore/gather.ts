@@ -111,8 +111,8 @@ export async function choose(
   if (selected.ambiguous.length > 0) {
     throw new CertkeepError("usage", {
       where: `--version ${request.version ?? ""}`,
-      found: `the beginning of ${selected.ambiguous.length} versions`,
-      expected: `one of: ${selected.ambiguous
+      found: `${selected.ambiguous.length} versions begin like this`,
+      todo: `Name one of: ${selected.ambiguous
         .slice(0, 5)
         .map((version) => version.slice(0, 16))
         .join(", ")}`,
@@ -124,9 +124,10 @@ export async function choose(
     );
     throw new CertkeepError("usage", {
       where: `cluster ${title}`,
-      found: `nothing known of ${lines.join(", ")}`,
-      expected: "a domain, a Secret, NAMESPACE/SECRET, or a pattern of what an audit saw",
-      todo: "List them: certkeep backups",
+      found: `no match for ${lines.join(", ")}`,
+      todo:
+        "Name a domain, a Secret, NAMESPACE/SECRET, or a pattern of what an audit saw. List " +
+        "them: certkeep backups",
     });
   }
   return { choices: selected.choices, copies, backups, problems };

@@ -114,8 +114,7 @@ async function acquire(
     } else if (waited || signal?.aborted === true) {
       throw new CertkeepError("lease_held", {
         where: `cluster ${cluster}`,
-        found: "another restore of it is running",
-        expected: "one at a time",
+        found: "another restore of it is running, and only one can run at a time",
         todo: "Wait until it ends, then run this again: it does what is left",
       });
     }

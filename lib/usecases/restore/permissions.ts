@@ -87,8 +87,8 @@ export async function confine(
   if (asked.from !== null && (await readState(states, asked.from)) === null) {
     throw new CertkeepError("usage", {
       where: `fromCluster ${asked.from}`,
-      found: "no state under this name",
-      expected: "a cluster that was audited",
+      found: "there is no state under this name",
+      todo: "Name a cluster that was audited",
     });
   }
 }

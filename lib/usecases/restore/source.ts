@@ -125,7 +125,6 @@ function unpinned(called: string): CertkeepError {
   return new CertkeepError("usage", {
     where: `cluster ${called}`,
     found: "an earlier version recorded it and pinned no CA",
-    expected: "a cluster that was pinned",
     todo: `Audit it once, which pins it: certkeep audit ${called}`,
   });
 }
@@ -161,9 +160,12 @@ async function otherState(states: StateStore, wanted: string): Promise<Other> {
   throw new CertkeepError("usage", {
     where: `--from-cluster ${wanted}`,
     found:
-      titled.length > 1 ? "several clusters of that name" : "no cluster of that name has a state",
-    expected: `one of: ${[...new Set(keys)].join(", ") || "none has a state yet"}`,
-    ...(suggestion === null ? {} : { todo: `Did you mean ${suggestion}?` }),
+      titled.length > 1 ? "several clusters have this name" : "no cluster of this name has a state",
+    todo:
+      (keys.length === 0
+        ? "No cluster has one yet"
+        : `Name one of: ${[...new Set(keys)].join(", ")}`) +
+      (suggestion === null ? "" : `. Did you mean ${suggestion}?`),
   });
 }
 
@@ -198,9 +200,10 @@ async function refuseUnnamed(
   throw new CertkeepError("usage", {
     where: `cluster ${title}`,
     found:
-      "a cluster without a name, and earlier ones of its context or address: " +
-      `${earlier.slice(0, 5).join(", ")}`,
-    expected: "the one that it was rebuilt from",
-    todo: `Name it: ${command ?? "certkeep restore CONTEXT --from-cluster KEY --all"}`,
+      "it has no name, and there are earlier clusters of its context or address: " +
+      earlier.slice(0, 5).join(", "),
+    todo:
+      "Name the one that it was rebuilt from: " +
+      (command ?? "certkeep restore CONTEXT --from-cluster KEY --all"),
   });
 }

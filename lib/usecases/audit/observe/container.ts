@@ -88,9 +88,8 @@ async function readPiece(
     if (context.signal.aborted)
       throw new CertkeepError("deadline", {
         where: `log of ${scopeOf(target)}`,
-        found: `the time was over after ${from} of ${log.bytes.length} bytes`,
-        expected: "all of it",
-        todo: "It is read next time",
+        found: `time ran out after ${from} of ${log.bytes.length} bytes`,
+        todo: "The next audit reads it",
       });
     reader.push(log.bytes.subarray(from, from + SLICE_BYTES));
   }
