@@ -54,19 +54,42 @@ kubectl() { command kubectl --context "$context" "$@"; }
 certkeep() { node lib/cli/main.ts "$@"; }
 serverless() { npx serverless "$@" --stage "$stage" --region "$region"; }
 
+# Names of the stage's secrets, one a line. Fails where they can't be listed.
+secrets() {
+  local names
+  names=$(aws secretsmanager list-secrets --query 'SecretList[].Name' --output text) || return 1
+  tr '\t' '\n' <<<"$names" | { grep "^certkeep/$stage/" || true; }
+}
+# "yes" or "no". Fails where nobody knows.
+stack_exists() {
+  local answer
+  if answer=$(aws cloudformation describe-stacks --stack-name "certkeep-$stage" 2>&1); then
+    echo yes
+  elif [[ $answer = *'does not exist'* ]]; then
+    echo no
+  else
+    printf '%s\n' "$answer" >&2
+    return 1
+  fi
+}
+
+# Each of these ends the script where it can't be answered: what was there before isn't touched.
 server=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
 account=$(aws sts get-caller-identity --query Account --output text)
-if aws cloudformation describe-stacks --stack-name "certkeep-$stage" >/dev/null 2>&1 ||
-  [[ -n $(aws secretsmanager list-secrets --query 'SecretList[].Name' --output text | tr '\t' '\n' | grep "^certkeep/$stage/" || true) ]]; then
-  stop "the stage $stage exists already. Name another one with --stage, since this one is deleted at the end."
-fi
-if kubectl get namespace "$namespace" >/dev/null 2>&1; then
-  stop "the namespace $namespace exists already. Delete it first: kubectl --context $context delete namespace $namespace"
-fi
-
+stack=$(stack_exists)
+held=$(secrets)
+own=$(kubectl get namespace "$namespace" --ignore-not-found --output name)
 # Other registrations of certkeep in this cluster may lie in its namespace.
-shared=no
-if kubectl get namespace certkeep >/dev/null 2>&1; then shared=yes; fi
+shared=$(kubectl get namespace certkeep --ignore-not-found --output name)
+roles=$(kubectl get clusterrole --output name)
+[[ $stack = no && -z $held ]] ||
+  stop "the stage $stage exists already. Name another one with --stage, since this one is deleted at the end."
+[[ -z $own ]] ||
+  stop "the namespace $namespace exists already. Delete it first: kubectl --context $context delete namespace $namespace"
+! grep -q "/certkeep-$cluster-" <<<"$roles" ||
+  stop "a cluster is registered as $cluster already. Remove it first: certkeep clusters remove $cluster --revoke"
+! grep -Eq '^ *stateBucket: *[^" ]' serverless.yml ||
+  stop 'serverless.yml sets stateBucket. Run this in a fresh clone, since the bucket is deleted at the end.'
 
 cat >&2 <<TEXT
 Account $account, region $region: creates the stack certkeep-$stage and deletes it again, with all
@@ -95,6 +118,7 @@ redact() {
       [/(-statebucket-)[a-z0-9]+/g, "$1…"],
       [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "UID"],
     ];
+    process.on("SIGINT", () => {});
     require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
       for (const [found, shown] of literals) if (found) line = line.replaceAll(found, shown);
       for (const [found, shown] of patterns) line = line.replace(found, shown);
@@ -158,6 +182,13 @@ secret_digest() {
   kubectl --namespace "$namespace" get secret proof-tls --output 'jsonpath={.data}' | openssl dgst -sha256
 }
 
+# Of the stack itself, also where it is only half deployed.
+own_bucket() {
+  aws cloudformation describe-stack-resource --stack-name "certkeep-$stage" \
+    --logical-resource-id StateBucket --query StackResourceDetail.PhysicalResourceId \
+    --output text 2>/dev/null || true
+}
+
 remove_bucket() {
   local bucket=$1 objects=$work/objects.json
   while aws s3api list-object-versions --bucket "$bucket" --max-items 500 --output json \
@@ -176,13 +207,13 @@ remove_all() {
   step 'Remove everything'
   if [[ -n $config ]]; then
     run certkeep clusters remove "$cluster" --revoke --context "$context" --config "$config" || left=1
-    [[ $shared = yes ]] || run kubectl delete namespace certkeep --ignore-not-found --wait=false || left=1
+    [[ -n $shared ]] || run kubectl delete namespace certkeep --ignore-not-found --wait=false || left=1
   fi
   run kubectl delete namespace "$namespace" --ignore-not-found --wait=false || left=1
-  if aws cloudformation describe-stacks --stack-name "certkeep-$stage" >/dev/null 2>&1; then
-    run serverless remove || left=1
-  fi
-  for secret in $(aws secretsmanager list-secrets --query 'SecretList[].Name' --output text | tr '\t' '\n' | grep "^certkeep/$stage/"); do
+  bucket=$(own_bucket)
+  [[ $(stack_exists) = no ]] || run serverless remove || left=1
+  held=$(secrets) || left=1
+  for secret in $held; do
     run aws secretsmanager delete-secret --secret-id "$secret" --force-delete-without-recovery --output text --query Name || left=1
   done
   if [[ -n $bucket ]]; then run remove_bucket "$bucket" || left=1; fi
@@ -205,8 +236,7 @@ prove() {
   configure
   step 'Deploy'
   run serverless deploy
-  bucket=$(aws cloudformation describe-stacks --stack-name "certkeep-$stage" --output text \
-    --query 'Stacks[0].Outputs[?OutputKey==`StateBucketName`].OutputValue')
+  bucket=$(own_bucket)
   config=s3://$bucket/certkeep.yaml
   run serverless invoke -f dispatch
   step 'Register'
@@ -239,10 +269,14 @@ prove() {
 
 transcript=prove-on-aws-$(date -u +%Y%m%dT%H%MZ).txt
 set +e
+# An interrupt ends the steps, which then remove everything; what is written of it goes on.
 (
   set -e
   prove
-) </dev/null 2>&1 | redact | tee "$transcript"
+) </dev/null 2>&1 | (
+  trap '' INT
+  redact | tee "$transcript"
+)
 code=${PIPESTATUS[0]}
 printf '\nTranscript: %s. Read it before you share it.\n' "$transcript"
 exit "$code"
