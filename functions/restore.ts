@@ -8,6 +8,7 @@ import { CertkeepError } from "../lib/error.ts";
 import { parseMs } from "../lib/certificate/time.ts";
 import type { RestorePair } from "../lib/config/schema.ts";
 import { parseRestoreEvent, type RestoreEvent } from "../lib/config/event.ts";
+import { whyText } from "../lib/report/phrases/plan.ts";
 import { restoreAction, restoreFunctionOf, type RestoreFunction } from "../lib/finding/action.ts";
 import { invokeLine, type InvokePayload, restoreCommand } from "../lib/report/command.ts";
 import {
@@ -23,6 +24,7 @@ import { confine } from "../lib/usecases/restore/permissions.ts";
 import {
   RESTORE_SCHEMA,
   restoreDocument,
+  restoreExit,
   type RestorePorts,
   type RestoreReport,
   type RestoreRequest,
@@ -166,16 +168,25 @@ function tell({ cluster, items, interrupted }: RestoreReport, log: Telemetry["lo
  *
  * @throws CertkeepError where something that was to be written isn't
  */
-function refuseFailed({ cluster, items }: RestoreReport): void {
-  const failed = items.filter(({ outcome }) => outcome === "failed");
-  if (failed.length === 0) return;
+function refuseFailed(report: RestoreReport): void {
+  const { cluster, items, mode, interrupted } = report;
+  if (mode !== "apply" || interrupted || restoreExit(report, true) === 0) return;
+  const failed = items.filter(({ outcome }) => outcome === "failed" || outcome === "refused");
+  if (failed.length === 0)
+    throw new CertkeepError("restore_failed", {
+      where: `cluster ${cluster}`,
+      found: "neither an audit nor a backup says anything of what was asked for",
+      todo: "Check the names: certkeep backups lists what there is",
+    });
   throw new CertkeepError("restore_failed", {
     where: `cluster ${cluster}`,
     found: `${failed.length} of ${items.length} certificates couldn't be restored`,
     todo:
       "Fix what the lines below say, then invoke it again with the same event: it does what is " +
       "left",
-    lines: failed.map(({ item, message }) => `${item.title}: ${message ?? "unknown"}`),
+    lines: failed.map(
+      ({ item, message }) => `${item.title}: ${message ?? (whyText(item.why) || "refused")}`,
+    ),
   });
 }
 

@@ -9,6 +9,7 @@ import type { ClusterIdentity } from "../../lib/state/identity.ts";
 import { pinIdentity } from "../../lib/state/identity.ts";
 import { restoreByEvent, withoutIdentity } from "../../functions/restore.ts";
 import type { RestorePorts } from "../../lib/usecases/restore/context.ts";
+import type { RestoreAccess } from "../../lib/usecases/restore/permissions.ts";
 import { pinByPerson } from "../../lib/usecases/pin.ts";
 import { loadState, saveState } from "../../lib/usecases/states.ts";
 import { startSandbox, type Sandbox } from "../fake-apiserver/api.ts";
@@ -61,6 +62,7 @@ interface Choice {
   readonly identity?: ClusterIdentity;
   readonly sandbox?: Sandbox;
   readonly pairs?: readonly RestorePair[];
+  readonly access?: RestoreAccess;
   readonly ports?: Partial<RestorePorts>;
 }
 async function invoke(
@@ -86,6 +88,7 @@ async function invoke(
     },
     target: {
       ...target,
+      ...(choice.access === undefined ? {} : { access: choice.access }),
       title: asked.cluster,
       reader: { ...target.reader, identity: async () => identity },
     },
@@ -189,6 +192,22 @@ describe("a restore by the function", () => {
       ),
     });
     expect(keysAt(world.sandbox)).toBeNull();
+  });
+
+  it("fails the invocation where its credential may not restore, or nothing is known", async () => {
+    await audit();
+    world.sandbox.remove("tailscale", DOMAIN);
+    const isAllowed = async (): Promise<boolean> => false;
+    const self = { isAllowed, whoAmI: async () => "jane", close: async () => {} };
+    const access = { self, cluster: "prod", registration: null } as unknown as RestoreAccess;
+    const asked = { cluster: "prod", names: [DOMAIN] };
+    expect(await invoke(asked, { access })).toMatchObject({ mode: "plan" });
+    await expect(invoke({ ...asked, apply: true }, { access })).rejects.toMatchObject({
+      code: "restore_failed",
+      message: expect.stringContaining(`\n${DOMAIN}: `),
+    });
+    const unknown = { cluster: "prod", names: ["unknown.example.com"], apply: true };
+    await expect(invoke(unknown)).rejects.toMatchObject({ code: "usage" });
   });
 
   it("killed at any call of the stores, it does what is left when it is run again", async () => {
@@ -312,13 +331,11 @@ describe("whoever may register or invoke gets no key sent to a server of his own
   it("by an old name whose state is gone, with copies that no state knows", async () => {
     world.states.states.delete("cluster-prod");
     await audit("prod", OTHER, evil);
-    const answer = await invoke(
-      { ...all, all: false, names: [DOMAIN], unrecorded: true },
-      { sandbox: evil, identity: OTHER },
-    );
-    expect(answer.items.map(({ outcome, codes }) => [outcome, ...codes])).toEqual([
-      ["refused", "copy_of_another"],
-    ]);
+    const event = { ...all, all: false, names: [DOMAIN], unrecorded: true };
+    const choice = { sandbox: evil, identity: OTHER };
+    const plan = await invoke({ ...event, apply: false }, choice);
+    expect(plan.items.map(({ codes }) => codes)).toEqual([["copy_of_another"]]);
+    await expect(invoke(event, choice)).rejects.toMatchObject({ code: "restore_failed" });
     expect(keysAt(evil)).toBeNull();
   });
 
