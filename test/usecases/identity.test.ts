@@ -180,6 +180,25 @@ describe.each(NAMES)("a cluster %s: a server that", (_, name) => {
     expect(dataAt(liar, "tailscale", LOST)).toBeNull();
   });
 
+  it("of a person who may read less than its audits changes nothing that is recorded", async () => {
+    world.put(ingressSecret(DOMAIN, world.issue([DOMAIN])));
+    await audit({ name: "prod" });
+    const before = [...world.states.states];
+    world.sandbox.setToken("viewer", {
+      user: "jane",
+      rules: [{ verbs: ["get", "list"], apiGroups: [""], resources: ["namespaces", "pods"] }],
+    });
+    const report = await audit({ name: null, token: "viewer" });
+    expect([isIncomplete(report), report.clusters.map(({ cluster }) => cluster)]).toEqual([
+      true,
+      ["prod"],
+    ]);
+    expect([...world.states.states]).toEqual(before);
+    expect(isIncomplete(await audit({ name: null }))).toBe(false);
+    expect([...world.states.states]).not.toEqual(before);
+    expect((await world.state()).server).toBe(JSON.parse(before[0]?.[1].text ?? "{}").server);
+  });
+
   it("was never reached leaves the recorded address alone", async () => {
     await recorded(name);
     const target = await restoreTarget(world, { name });

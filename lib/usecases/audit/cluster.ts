@@ -86,8 +86,18 @@ export async function auditCluster(given: AuditTarget, ports: AuditPorts): Promi
   // A context that never led to a cluster leaves nothing behind.
   if (ports.dryRun || (!look.ok && target.name === null && stored.identity === null))
     return run.result(state, null);
+  const borrowed = given.name === null && target.name !== null;
+  if (borrowed && target.only == null && state.audit?.complete !== true) {
+    ports.progress.note(
+      `Cluster ${target.title}: what this context sees isn't recorded, since it can't read ` +
+        "everything that is audited.",
+    );
+    return run.result(state, null);
+  }
   try {
-    const saved = await saveState(ports.states, key, state, revision);
+    // A person's own context isn't where the cluster's audits lead.
+    const kept = borrowed && stored.identity !== null ? { ...state, server: stored.server } : state;
+    const saved = await saveState(ports.states, key, kept, revision);
     if (earlier !== null) await endEarlier(ports.states, earlier, nowMs);
     return run.result(saved, null);
   } catch (error) {
