@@ -20,10 +20,20 @@ export async function composeDrill(world: RunWorld, dryRun: boolean): Promise<Dr
   return {
     ...ports,
     recipientsFor: (cluster, state) =>
-      deployed ? (state?.audit?.recipients ?? []) : ports.recipientsFor(cluster),
+      deployed
+        ? withPackaged(state?.audit?.recipients ?? [], ports.recipientsFor(cluster))
+        : ports.recipientsFor(cluster),
     opener: await composeOpenerIfAny(world, settings),
     remove: world.atMs === null && !dryRun,
   };
+}
+
+/**
+ * Of the last audit and of the packaged configuration: a person may audit with another one. None
+ * where no audit noted any, so that everybody counts.
+ */
+function withPackaged(noted: readonly string[], packaged: readonly string[]): readonly string[] {
+  return noted.length === 0 ? [] : [...new Set([...noted, ...packaged])];
 }
 
 export async function composeRekey(world: RunWorld): Promise<RekeyPorts> {

@@ -209,7 +209,11 @@ function unopenedOf(
   if (candidate === null || header === null || known === undefined) return candidate;
   const agrees =
     verdict === "not_opened" &&
+    one.copy.key === known.key &&
     header.kind === known.kind &&
+    header.namespace === known.namespace &&
+    header.secret === known.secret &&
+    header.fieldBase === known.fieldBase &&
     header.notBefore === known.notBefore &&
     header.notAfter === known.notAfter &&
     JSON.stringify(header.names) === JSON.stringify(known.names);
@@ -218,6 +222,8 @@ function unopenedOf(
     names: known.names,
     judged: agrees,
     valid: known.seenValid,
+    // Nobody vouches for what the header says of it.
+    recipientsConfigured: true,
     notBeforeMs: known.notBefore === null ? null : parseMsOrNull(known.notBefore),
     notAfterMs: known.notAfter === null ? null : parseMsOrNull(known.notAfter),
   };
