@@ -132,14 +132,14 @@ const BROUGHT = {
   credentials: "--credential FILE --restore-credential FILE",
 } as const;
 
+const ADD: Literal = { literal: "certkeep clusters add" };
+const SECRET: Literal = { literal: "--secret NAMESPACE/NAME" };
+
 function registerCommand(action: Extract<Action, { readonly kind: "clustersAdd" }>): string | null {
   return commandLine(
-    literal("certkeep clusters add"),
+    ADD,
     action.cluster,
-    ...(action.context === undefined ? [] : [literal("--context"), action.context]),
-    ...(action.context === undefined || action.via?.kubeconfig == null
-      ? []
-      : [literal("--kubeconfig"), action.via.kubeconfig]),
+    ...administratorWords(action.via, action.context),
     ...(action.rebuilt ? [literal("--rebuilt")] : []),
     ...(action.brings === true ? [literal("--credential FILE")] : []),
   );
@@ -156,6 +156,17 @@ function clusterWords({
   return [
     ...(context === null ? [] : [literal("--context"), context]),
     ...(context !== null || cluster === null ? [] : [cluster]),
+    ...(kubeconfig === null ? [] : [literal("--kubeconfig"), kubeconfig]),
+  ];
+}
+
+/** The context that a person named, whose rights the command needs. */
+function administratorWords(via: Via | undefined, context = via?.context): (Literal | string)[] {
+  if (context == null) return [];
+  const kubeconfig = via?.kubeconfig ?? null;
+  return [
+    literal("--context"),
+    context,
     ...(kubeconfig === null ? [] : [literal("--kubeconfig"), kubeconfig]),
   ];
 }
@@ -178,6 +189,8 @@ export function commandOf(action: Action): string | null {
   const command = commandWithout(action);
   const config = action.via?.config ?? null;
   if (config === null || command === null || WITHOUT_CONFIG.has(action.kind)) return command;
+  // It writes a file.
+  if (action.kind === "init" && config.startsWith("s3://")) return command;
   const words = commandLine(...configWords(action.via));
   return words === null ? null : `${command} ${words}`;
 }
@@ -203,9 +216,10 @@ function commandWithout(action: Action): string | null {
       return registerCommand(action);
     case "addParts":
       return commandLine(
-        literal("certkeep clusters add"),
+        ADD,
         action.cluster,
         ...action.parts.flatMap((part) => [literal("--with"), part]),
+        ...administratorWords(action.via),
         ...(action.brings === undefined ? [] : [literal(BROUGHT[action.brings])]),
       );
     case "clusterInfo":
@@ -215,11 +229,7 @@ function commandWithout(action: Action): string | null {
         literal("cluster-info"),
       );
     case "nameSecret":
-      return commandLine(
-        literal("certkeep clusters add"),
-        action.cluster,
-        literal("--secret NAMESPACE/NAME"),
-      );
+      return commandLine(ADD, action.cluster, SECRET, ...administratorWords(action.via));
     case "clustersRemove":
       return commandLine(literal("certkeep clusters remove"), action.cluster);
     case "pin":

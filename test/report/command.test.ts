@@ -23,8 +23,14 @@ it.each<[Action, string]>([
   ],
   [
     { kind: "addParts", cluster: "prod", parts: ["restore"] },
-    `certkeep clusters add prod --with restore ${CONFIG}`,
+    `certkeep clusters add prod --with restore ${HERE}`,
   ],
+  [
+    { kind: "nameSecret", cluster: "prod" },
+    `certkeep clusters add prod --secret NAMESPACE/NAME ${HERE}`,
+  ],
+  // It writes a file.
+  [{ kind: "init" }, "certkeep init"],
   [{ kind: "explain", name: "a" }, `certkeep explain a ${CONFIG}`],
   [{ kind: "drill" }, `certkeep drill ${CONFIG}`],
   [{ kind: "clock" }, "timedatectl status"],

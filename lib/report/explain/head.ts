@@ -113,7 +113,6 @@ function clusterTexts(atMs: number) {
   };
 }
 
-/** What an old audit saw is no verdict of now. */
 /** What a restore wrote since the last audit, whose look is shown. */
 function restoredTexts({ places, atMs }: Explanation): string[] {
   const times = places.flatMap(({ entry, auditedAt }) => {
@@ -129,6 +128,7 @@ function restoredTexts({ places, atMs }: Explanation): string[] {
   return [`Restored ${shortUtc(Math.max(...times), atMs)}${share}; the next audit checks it`];
 }
 
+/** What an old audit saw is no verdict of now. */
 function staleTexts(view: Explanation): string[] {
   const { places, atMs } = view;
   const audits = new Map(
