@@ -107,7 +107,7 @@ function judgeImport(path: string, specifier: string, typeOnly: boolean): string
     if (room.modules === null || room.modules.includes(packageOf(specifier))) return null;
     if (typeOnly && typeModules.includes(packageOf(specifier))) return null;
     return (
-      `${from} may not import ${specifier}: only ` +
+      `${from} must not import ${specifier}: only ` +
       `${room.modules.join(", ") || "no package at all"}`
     );
   }
@@ -116,15 +116,15 @@ function judgeImport(path: string, specifier: string, typeOnly: boolean): string
   if (to === null) {
     return target === "package.json"
       ? null
-      : `${from} may not import ${target}, which isn't part of the program`;
+      : `${from} must not import ${target}, which isn't part of the program`;
   }
   if (to === "lib") return null;
-  if (to !== from) return room.rooms.includes(to) ? null : `${from} may not import ${to}`;
+  if (to !== from) return room.rooms.includes(to) ? null : `${from} must not import ${to}`;
   if (to !== "adapters") return null;
   const shared = target.split("/").length === 3;
   if (shared || system(path) === system(target)) return null;
   return (
-    `adapters/${system(path)} may not import adapters/${system(target)}: one foreign system a ` +
+    `adapters/${system(path)} must not import adapters/${system(target)}: one foreign system a ` +
     "folder"
   );
 }

@@ -11,6 +11,7 @@ const SELF = "scripts/words.ts";
 const PHRASES = [
   ...["anew", "mend(?:s|ed|ing)?", "thereof", "for want of", "bears? out", "speaks? against"],
   ...["have it issued", "its owner", "sealed cop(?:y|ies)", "good cop(?:y|ies)", "needs? you"],
+  "(?<!may or )may not",
 ];
 /** A field such as `.sealed` is no phrase. */
 const RULED_OUT = new RegExp(`(?<![.\\w])(?:${PHRASES.join("|")})\\b`, "gi");

@@ -83,7 +83,7 @@ module.exports = function CertkeepStack(serverless, options, { log }) {
   };
 };
 
-/** Of a stack that may not be there. */
+/** Of a stack that can be absent. */
 async function templateOf(stack, config) {
   const { CloudFormationClient, GetTemplateCommand } = require("@aws-sdk/client-cloudformation");
   try {
@@ -97,7 +97,7 @@ async function templateOf(stack, config) {
   }
 }
 
-/** Of a file that may not be there. */
+/** Of a file that can be absent. */
 function textOf(path) {
   try {
     return readFileSync(path, "utf8");

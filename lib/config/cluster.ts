@@ -33,7 +33,7 @@ const entry = {
   ).register(help, {
     title: "Namespaces",
     description:
-      "Namespaces to audit, by name or pattern. Default: all that the credential may list.",
+      "Namespaces to audit, by name or pattern. Default: all that the credential can list.",
     examples: [["tailscale", "shop-*"]],
   }),
   selector: orNull(
@@ -90,7 +90,7 @@ const entry = {
     title: "Discover",
     description:
       "false: list nothing, and read only the Secrets under secrets:. For credentials " +
-      "that may not list.",
+      "without permission to list.",
     default: true,
   }),
   restoreKubeconfig: orNull(path).register(help, {

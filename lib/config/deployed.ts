@@ -11,7 +11,7 @@
  * files, and without what only one machine can follow. Comments stay. Whoever reads it from S3
  * refuses paths that only one machine can follow: a person's own files may be named from the home
  * folder or from the root, since they are looked for where the command runs; what everybody shares
- * may not be a file at all. Pure.
+ * need not be a file at all. Pure.
  */
 import { isMap, parseDocument } from "yaml";
 import { CertkeepError } from "../error.ts";

@@ -26,7 +26,7 @@ export interface ReaderStats {
   readonly unreadable: readonly string[];
 }
 
-/** What a look at a namespace or a parent says; `unknown` where the credential may not ask. */
+/** What a look at a namespace or a parent says; `unknown` without permission to ask. */
 export type Presence =
   | {
       readonly state: "present";
@@ -305,8 +305,8 @@ export interface Registrar {
    */
   readToken(namespace: string, name: string): Promise<GrantedToken>;
   /**
-   * What anyone at all may do in a namespace; `null` where this credential may not ask as somebody
-   * else.
+   * What anyone at all may do in a namespace; `null` where this credential has no permission to ask
+   * as somebody else.
    */
   everybodysRules(namespace: string): Promise<GrantedRules | null>;
   close(): Promise<void>;

@@ -89,7 +89,7 @@ function outcomeWord({ item, outcome }: ShownItem, { mode, offline }: PlanView):
       return offline !== null ? "written" : mode === "rehearse" ? "accepted" : "restored";
     case "kept":
       return "unchanged";
-    // Without a reason in the plan, the credential may not write it.
+    // Without a reason in the plan, the credential has no permission to write it.
     case "refused":
       return item.rule === "refuse" ? refusalWord(item) : "not permitted";
     case "later":

@@ -198,7 +198,7 @@ const unread = z.looseObject({
   code: z.string(),
   message: z.string(),
   since: instant,
-  /** Of a namespace whose Secrets may not be listed: that it exists all the same. */
+  /** Of a namespace without permission to list its Secrets: that it exists all the same. */
   namespaceExists: z.optional(z.boolean()),
 });
 export type Unread = z.infer<typeof unread>;

@@ -11,7 +11,7 @@ import type { StateDocument } from "./document.ts";
 
 /** What a cluster shows of itself. */
 export interface ClusterIdentity {
-  /** uid of the namespace `kube-system`; `null` where it may not be read. */
+  /** uid of the namespace `kube-system`; `null` without permission to read it. */
   readonly uid: string | null;
   /**
    * SHA-256 (hex) of the DER of the CA that proved the connection; `null` where the kubeconfig

@@ -120,7 +120,7 @@ interface MadeCredential {
   /** Of a kubeconfig; it holds the credential. */
   readonly text: string;
   readonly checked: CheckedCredential;
-  /** Of kube-system, as this credential sees it; `null`: it may not. */
+  /** Of kube-system, as this credential sees it; `null` without permission to read it. */
   readonly uid: string | null;
 }
 

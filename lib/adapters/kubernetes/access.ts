@@ -2,8 +2,8 @@
  * What a credential may do, asked of the server itself: access reviews of one's own self, which
  * store nothing.
  *
- * A refusal of the question is told as such; an answer is never guessed from rules, which an
- * authorizer may not be able to list.
+ * A refusal of the question is told as such; an answer is never guessed from rules, which not
+ * every authorizer can list.
  */
 import type * as k8s from "@kubernetes/client-node";
 import { type GrantedRules, parseRules } from "../../rbac/excess.ts";

@@ -41,8 +41,8 @@ export interface ConnectOptions {
   /** Called where new tokens were written into a kubeconfig, with its text before and after. */
   readonly rewritten?: Rewritten;
   /**
-   * Whether entries may name files of this machine; default `true`. A kubeconfig that lies in no
-   * file may not.
+   * Whether entries may name files of this machine; default `true`. Not those
+   * of a kubeconfig that isn't a file.
    */
   readonly allowFiles?: boolean;
 }

@@ -116,7 +116,7 @@ export function deniedText(
     const manifests = denied.map((question) => grantManifest({ ...question, user }));
     const lines = manifests.filter((manifest) => manifest !== null).join("\n---\n");
     const head = `Your credential has no permission to ${what}.`;
-    return lines === "" ? head : `${head} This grants it, with kubectl apply -f -:\n${lines}`;
+    return lines === "" ? head : `${head} Grant it with kubectl apply -f -:\n${lines}`;
   }
   const parts = partsFor(denied).filter((part) => !registration.parts.includes(part));
   const command = commandOf(allowRestores(cluster, registration.kind, parts));

@@ -29,7 +29,7 @@ export interface Shortfall {
   readonly scope: string;
   readonly code: string;
   readonly message: string;
-  /** Of a namespace that may not be listed. */
+  /** Of a namespace without permission to list it. */
   readonly namespaceExists?: true;
 }
 
@@ -51,7 +51,7 @@ export interface AuditTarget {
   readonly name: string | null;
   readonly title: string;
   readonly server: string;
-  /** Namespace of the context: looked at where all of them may not be listed. */
+  /** Namespace of the context: looked at without permission to list all of them. */
   readonly homeNamespace: string | null;
   readonly reader: ClusterReader;
   /**

@@ -175,8 +175,8 @@ class Discoverer {
   }
 
   /**
-   * The right to list may have died with its namespace: then the Secrets that were recorded there
-   * are missing, whoever may list what is there now.
+   * The permission to list may have been deleted with its namespace: then the Secrets that were
+   * recorded there are missing, even if what is there now can't be listed.
    */
   async #listForbidden(namespace: string, asked: boolean): Promise<void> {
     const { secrets, operatorNamespace } = this.#target.settings;
@@ -199,7 +199,7 @@ class Discoverer {
         code: "cluster_forbidden",
         message:
           `cluster ${this.#target.title}: discovery is not possible in namespace ${namespace}, ` +
-          "since the credential may not list its Secrets; only names already known or configured " +
+          "since the credential has no permission to list its Secrets; only names already known or configured " +
           "are read. Grant list on secrets there, or name them under secrets: in certkeep.yaml",
         ...(there.state === "present" ? { namespaceExists: true } : {}),
       });

@@ -62,7 +62,7 @@ export async function backupLines({ backups, newId }: DoctorPorts): Promise<Doct
   try {
     await backups.remove(key);
   } catch (error) {
-    // Whoever audits may not delete: that is as it should be.
+    // A credential that audits has no permission to delete, and needs none.
     if (!isCertkeepError(error)) throw error;
   }
   const lines = [line("backups", "pass", { seen: "backups", url: backups.url })];
@@ -86,7 +86,7 @@ export async function stateLines({ states, newId }: DoctorPorts): Promise<Doctor
   return [line("state", "pass", { seen: "states", url: states.url })];
 }
 
-/** Whoever may not ask SNS may still do all the rest. */
+/** An identity without permission for SNS can still do all the rest. */
 export async function alarmLines({ topic }: DoctorPorts): Promise<DoctorLine[]> {
   if (topic === null) return [];
   const { name } = topic;

@@ -88,7 +88,7 @@ function noNamespace(cluster: string, name: string, found: readonly string[]): C
 
 const MAX_OFFERED = 10;
 
-/** Those in which there are TLS Secrets; none where they may not be listed. */
+/** Those in which there are TLS Secrets; none without permission to list them. */
 async function namespacesWithTls(reader: RegisterPorts["reader"]): Promise<readonly string[]> {
   const found = new Set<string>();
   try {

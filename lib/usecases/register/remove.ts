@@ -54,7 +54,7 @@ export interface RemoveResult {
  * @throws CertkeepError usage where nothing has this name, or the context leads to another cluster
  */
 export async function runRemove(name: string, ports: RemovePorts): Promise<RemoveResult> {
-  // A context may be called anything; a registration may not.
+  // A context can have any name; a registration only a label.
   const registered = LABEL.test(name) && (await ports.registrations.read(name)) !== null;
   const isNamed = registered || ports.configured !== null;
   const found = isNamed ? await stateNamed(name, ports) : await stateLeft(name, ports);

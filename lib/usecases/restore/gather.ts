@@ -198,7 +198,7 @@ async function openChoice(
       continue;
     }
     copies.push(opened.copy);
-    // What rules out a backup may not rule out an older one.
+    // What rules out a backup doesn't always rule out an older one.
     const objections = copyObjections(
       opened.copy,
       { ...choice, copies: [], unusable: [] },

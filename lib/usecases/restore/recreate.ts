@@ -167,7 +167,7 @@ export async function completeRecreation(
         });
     } catch (error) {
       if (!isCertkeepError(error)) throw error;
-      // Who may not read the note doesn't know of one.
+      // Without permission to read the note, none is known.
       if (error.code !== "cluster_forbidden")
         warnings.push({ warning: "error", found: error.message });
     }

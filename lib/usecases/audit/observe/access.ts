@@ -136,7 +136,7 @@ export async function reviewAccess(
     .filter(({ last, writer }) => last === null || !isFresh(last, writer, nowMs))
     .toSorted((a, b) => (a.last?.atMs ?? 0) - (b.last?.atMs ?? 0));
   done({ looks: [], answers: questions.flatMap(({ last }) => last ?? []) });
-  // Who may not ask is refused each question: one shows it.
+  // Without permission to ask, each question is refused: one shows it.
   const [first, ...others] = due.slice(0, MAX_ASKED);
   if (first !== undefined) await ask(first);
   await pLimit(ASKS_AT_ONCE).map(others, ask);
