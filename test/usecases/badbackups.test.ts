@@ -260,7 +260,7 @@ describe("a folder that can't be looked into", () => {
     const listed = await listBackups({ ...world.ports(), backups }, []);
     expect(listed.copies.map(({ header }) => header?.namespace)).toEqual(["other"]);
     expect(listed.problems.map(({ message }) => message)).toEqual([
-      expect.stringContaining(`${shop}: a symbolic link`),
+      expect.stringContaining(`${shop}: the store holds a symbolic link`),
     ]);
     const report = await runDrill(
       {
