@@ -226,7 +226,7 @@ export interface FindingParams {
       }
     /** `finishedMs` `null`: none has finished yet. */
     | { readonly of: "stale"; readonly title: string; readonly finishedMs: number | null }
-    /** Without permission to read them; `mayBeDeleted`: whether they still exist isn't known either. */
+    /** No permission to read them; `mayBeDeleted`: whether they exist isn't known either. */
     | {
         readonly of: "namespaces";
         readonly namespaces: readonly string[];

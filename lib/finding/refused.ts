@@ -1,7 +1,7 @@
 /**
- * Namespaces whose Secrets the credential has lost the permission to read. A permission that lies in a namespace dies
- * with it, so that the namespace may have been deleted: one item for all of them, with what
- * restores their certificates. Pure.
+ * Namespaces whose Secrets the credential has lost the permission to read. A permission that lies
+ * in a namespace dies with it, so that the namespace may have been deleted: one item for all of
+ * them, with what restores their certificates. Pure.
  */
 import { formatMs, parseMs } from "../certificate/time.ts";
 import { recordedPlanner } from "../restoreplan/recorded.ts";
@@ -13,7 +13,7 @@ import type { Action } from "./action.ts";
 import type { Draft } from "./finding.ts";
 import { namespaceRestore } from "./losses.ts";
 
-/** The namespace of a part without permission to read it, or a Secret's in it; `null`: it is none. */
+/** The namespace of a part that there is no permission to read; `null`: it is none. */
 export function namespaceOf({ scope, code }: Pick<Unread, "scope" | "code">): string | null {
   return code === "cluster_forbidden"
     ? (/^(?:namespace |Secret (?=[^/]+\/))([^/]+)/.exec(scope)?.[1] ?? null)

@@ -158,8 +158,8 @@ export const REPORTED_PHRASES: Phrases<Codes> = {
   storage_forbidden: {
     when:
       "The API server says that the service account of the controller has no permission to read " +
-      "or write its Secret. A warning where none of its pods was seen, so that the account is the one that " +
-      "its operator creates.",
+      "or write its Secret. A warning where none of its pods was seen, so that the account is " +
+      "the one that its operator creates.",
     seen: ({ params: { accounts, verbs, sinceMs, assumed, secrets } }) =>
       say`${accounts.join(" and ")} lacks permission to ${verbs.join(" or ")}
         ${secrets === 1 ? own("the Secret") : say`${secrets} Secrets`}, since ${at(sinceMs)} or

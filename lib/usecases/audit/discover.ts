@@ -199,8 +199,9 @@ class Discoverer {
         code: "cluster_forbidden",
         message:
           `cluster ${this.#target.title}: discovery is not possible in namespace ${namespace}, ` +
-          "since the credential has no permission to list its Secrets; only names already known or configured " +
-          "are read. Grant list on secrets there, or name them under secrets: in certkeep.yaml",
+          "since the credential has no permission to list its Secrets; only names already known " +
+          "or configured are read. Grant list on secrets there, or name them under secrets: in " +
+          "certkeep.yaml",
         ...(there.state === "present" ? { namespaceExists: true } : {}),
       });
   }

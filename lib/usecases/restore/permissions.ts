@@ -1,5 +1,6 @@
 /**
- * What a plan would write without permission: the server is asked before anything is written, so that the plan says it and not the first write.
+ * What a plan would write without permission: the server is asked before anything is written, so
+ * that the plan says it and not the first write.
  *
  * Before the deployed function restores: whether it may, by what is recorded and not by what a
  * registration says.
