@@ -102,7 +102,7 @@ export function nameOf(store: string, prefix: string, key: string, maxLength: nu
   if (name.length > maxLength) {
     throw new CertkeepError("store_unavailable", {
       where: `${store}/${key}`,
-      found: `the name has ${name.length} characters; AWS accepts ${maxLength}`,
+      found: `the name has ${name.length} characters; AWS accepts at most ${maxLength}`,
       todo: "Choose a shorter prefix under stores:, or register the cluster under a shorter name",
     });
   }

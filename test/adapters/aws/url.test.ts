@@ -135,7 +135,7 @@ describe("a name below it", () => {
   it("is refused one character too late, with what to do", () => {
     expect(nameOf("x", "", "a".repeat(512), 512)).toHaveLength(512);
     expect(() => nameOf("secretsmanager://certkeep", "", "a".repeat(513), 512)).toThrow(
-      /513 characters; AWS accepts 512.*shorter/,
+      /513 characters; AWS accepts at most 512.*shorter/,
     );
   });
 

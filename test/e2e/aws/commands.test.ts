@@ -340,7 +340,7 @@ describe.skipIf(lacksTools("moto_server", "etcd", "kube-apiserver"))(
       expect(of("digest")).toEqual([
         expect.stringMatching(/^warn : Route ops: nothing posted yet/),
         expect.stringMatching(
-          /^fail : .*secretsmanager:\/\/certkeep\/prod\/slack\/gone: no such secret/,
+          /^fail : .*secretsmanager:\/\/certkeep\/prod\/slack\/gone: the secret is missing or empty/,
         ),
       ]);
       for (const id of ["backups", "state"])

@@ -169,7 +169,7 @@ describe.skipIf(lacksTools("moto_server"))("Secrets Manager", () => {
     expect(String(large)).not.toContain(CANARY);
     const long = await thrown(store.create(`${"n".repeat(512 - prefix.length)}.json`, bytes("x")));
     expect(long).toMatchObject({ name: "CertkeepError", code: "store_unavailable" });
-    expect(String(long)).toContain("512 at most");
+    expect(String(long)).toContain("at most 512");
     expect(front.passages).toEqual([]);
     const longest = "n".repeat(512 - prefix.length - 1);
     expect(await store.create(longest, Buffer.alloc(MAX_SECRET_BYTES, "x"))).toBe("created");
