@@ -238,7 +238,9 @@ export function stateKeysIn(names: readonly string[]): string[] {
 export async function nameOf(states: StateStore, seen: ClusterIdentity): Promise<string | null> {
   if (seen.uid === null) return null;
   const limit = pLimit(READS_AT_ONCE);
-  const found = await limit.map(await stateKeys(states), async (key) => {
+  // The largest document of a run, and of no name: it is read once, as the audit's own.
+  const others = (await stateKeys(states)).filter((key) => key !== identityKey(seen, ""));
+  const found = await limit.map(others, async (key) => {
     const state = await stateOrNull(states, key);
     if (state === null || isUnnamed(state) || state.removedAt !== undefined) return null;
     const pinned = pinnedIn(state);
