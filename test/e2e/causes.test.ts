@@ -8,10 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthority, type Authority } from "../support/pki.ts";
 import { DAY_MS, DOMAIN, HOUR_MS, RBAC, World } from "./support/causeworld.ts";
 import type { Kube } from "./support/kube.ts";
+import { cert } from "./support/loglines.ts";
 import { lacksTools } from "./support/tools.ts";
 
-const stamp = "2026/11/23 14:34:50";
-const cert = (text: string): string => `${stamp} cert("${DOMAIN}"): ${text}`;
 const ORDER = [
   cert("acme: using dns-01: Funnel is not enabled for x:443"),
   cert("requesting cert..."),

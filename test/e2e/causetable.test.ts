@@ -7,22 +7,16 @@ import { createAuthority, issueAged, type Authority } from "../support/pki.ts";
 import { DAY_MS, DOMAIN, HOUR_MS, World } from "./support/causeworld.ts";
 import type { Kube } from "./support/kube.ts";
 import type { KubeletStub } from "./support/kubelet.ts";
+import { cert, failed, HANDSHAKE, renewal, STAMP, write } from "./support/loglines.ts";
 import { createSecrets } from "./support/objects.ts";
 import { lacksTools } from "./support/tools.ts";
 
-const stamp = "2026/11/23 14:34:50";
-const cert = (text: string, domain = DOMAIN): string => `${stamp} cert("${domain}"): ${text}`;
-const failed = (text: string): string => cert(`getCertPEM: ${text}`);
-const renewal = (text: string): string => cert(`async renewal failed: getCertPem: ${text}`);
-const write = (text: string): string =>
-  failed(`error writing TLS cert and key to Secret: error patching Secret ${DOMAIN}: ${text}`);
 const urn = (type: string): string => `urn:ietf:params:acme:error:${type}`;
 const ACME = "https://acme-v02.api.letsencrypt.org";
 const SET_429 =
   `429 ${urn("rateLimited")}: too many certificates (5) already issued for this exact set of ` +
   "identifiers in the last 168h0m0s, retry after 2099-01-02 03:04:05 UTC: see " +
   "https://letsencrypt.org/docs/rate-limits/";
-const HANDSHAKE = `${stamp} http: TLS handshake error from 100.64.1.2:50001: `;
 
 /** A reissue that was needless, with such a line an hour before it. */
 const REISSUED: readonly (readonly [line: string, cause: string])[] = [
@@ -74,9 +68,9 @@ const OVERDUE: readonly (readonly [line: string, cause: string])[] = [
   [renewal(`Get "${ACME}/directory": proxyconnect tcp: EOF`), "network"],
   [renewal(`Get "${ACME}/directory": x509: certificate has expired`), "server_untrusted"],
   [`${HANDSHAKE}500 Internal Server Error: dial tcp 1.1.1.1:443: connection refused`, "network"],
-  [`${stamp} cert refresh: ${DOMAIN}: ${SET_429}`, "rate_limited"],
+  [`${STAMP} cert refresh: ${DOMAIN}: ${SET_429}`, "rate_limited"],
   [
-    `${stamp} Error refreshing certificate for ${DOMAIN} (retry 3): Get "${ACME}/directory": ` +
+    `${STAMP} Error refreshing certificate for ${DOMAIN} (retry 3): Get "${ACME}/directory": ` +
       "x509: certificate signed by unknown authority. Will retry in 8s",
     "server_untrusted",
   ],
@@ -157,7 +151,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
     const { document, text } = await explained();
     const [found] = document.diagnoses[0]?.causes ?? [];
     expect(found).toMatchObject({ code: cause, confidence: "proven", explainsReissue: true });
-    expect(found?.evidence[0]?.text).toContain(line.slice(stamp.length + 1, stamp.length + 60));
+    expect(found?.evidence[0]?.text).toContain(line.slice(STAMP.length + 1, STAMP.length + 60));
     expect(text).not.toContain("Cause unknown");
   });
 
@@ -209,7 +203,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
     const { document, text } = await explained();
     const [found] = document.diagnoses[0]?.causes ?? [];
     expect(found?.code).toBe(cause);
-    expect(found?.evidence[0]?.text).toContain(line.slice(stamp.length + 1, stamp.length + 60));
+    expect(found?.evidence[0]?.text).toContain(line.slice(STAMP.length + 1, STAMP.length + 60));
     expect(document.findings.find(({ code }) => code === "renewal_overdue")?.why).toMatch(
       /^(?:Because|Most likely because) /,
     );
@@ -263,8 +257,8 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("what logs say", () => {
       null,
     ],
     ["a client that went away", `${HANDSHAKE}500 Internal Server Error: context canceled`, null],
-    ["a question for a renewal time that failed", `${stamp} acme: ARI check failed: EOF`, null],
-    ["another program's limit", `${stamp} shop: 429 too many certificates in the cart`, null],
+    ["a question for a renewal time that failed", `${STAMP} acme: ARI check failed: EOF`, null],
+    ["another program's limit", `${STAMP} shop: 429 too many certificates in the cart`, null],
   ])("an overdue certificate isn't explained by %s", async (_, line, cause) => {
     await world.empty(kube);
     await world.put(kube, world.issue(70 * DAY_MS));

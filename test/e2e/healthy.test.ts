@@ -7,17 +7,10 @@ import { createAuthority, issueAged, type Authority } from "../support/pki.ts";
 import { DAY_MS, DOMAIN, HOUR_MS, type PairText, RBAC, World } from "./support/causeworld.ts";
 import type { Kube } from "./support/kube.ts";
 import type { KubeletStub } from "./support/kubelet.ts";
+import { cert, HANDSHAKE, renewal, STAMP, write } from "./support/loglines.ts";
 import { createSecrets } from "./support/objects.ts";
 import { lacksTools } from "./support/tools.ts";
 
-const stamp = "2026/11/23 14:34:50";
-const cert = (text: string): string => `${stamp} cert("${DOMAIN}"): ${text}`;
-const renewal = (text: string): string => cert(`async renewal failed: getCertPem: ${text}`);
-const write = (text: string): string =>
-  cert(
-    `getCertPEM: error writing TLS cert and key to Secret: error patching Secret ${DOMAIN}: ${text}`,
-  );
-const HANDSHAKE = `${stamp} http: TLS handshake error from 100.64.1.2:50001: `;
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 describe.skipIf(lacksTools("etcd", "kube-apiserver"))("a healthy cluster", () => {
@@ -99,8 +92,8 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("a healthy cluster", () =>
       "an application that counts certificates and orders",
       () =>
         quiet([
-          `${stamp} shop: too many certificates in the chain`,
-          `${stamp} shop: too many new orders, the kitchen is closed`,
+          `${STAMP} shop: too many certificates in the chain`,
+          `${STAMP} shop: too many new orders, the kitchen is closed`,
         ]),
     ],
     [
@@ -325,7 +318,7 @@ describe.skipIf(lacksTools("etcd", "kube-apiserver"))("a healthy cluster", () =>
     ],
     [
       "renewal times that can't be asked for",
-      () => quiet([`${stamp} acme: ARI check failed: Get "https://acme.example": EOF`]),
+      () => quiet([`${STAMP} acme: ARI check failed: Get "https://acme.example": EOF`]),
     ],
   ];
 
